@@ -1,0 +1,68 @@
+"""Template tags of the shell around every page: projects in the sidebar, running count, links to other rooms.
+
+Only templates load them. What pages show of their own comes from their views.
+"""
+
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from access.permissions import visible
+from executions.lifecycle import Status
+from executions.models import Execution
+from projects.models import Project
+from records.templatetags.ui import icon
+
+register = template.Library()
+
+PROJECTS_SHOWN = 30
+COUNTED_RUNNING = 1000
+
+
+@register.simple_tag(takes_context=True)
+def shell_projects(context: Context) -> list[dict[str, Any]]:
+    """Return id and name of the projects that the sidebar and the create dialogs offer; read once per page."""
+    request = context["request"]
+    if not hasattr(request, "_shell_projects"):
+        projects = visible(request.user, Project.objects.alive()).order_by("name").values("id", "name")
+        request._shell_projects = list(projects[:PROJECTS_SHOWN])
+    return request._shell_projects
+
+
+@register.simple_tag(takes_context=True)
+def running_count(context: Context) -> dict[str, Any]:
+    """Return the number of running executions that the person may see, counted to a limit."""
+    running = visible(context["request"].user, Execution.objects.alive().filter(status=Status.RUNNING))
+    count = running[:COUNTED_RUNNING].count()
+    text = f"{COUNTED_RUNNING - 1}+" if count == COUNTED_RUNNING else str(count)
+    return {"count": count, "text": text, "url": reverse("execution-monitor") + "?group=running"}
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: Context, name: str, label: str, icon_name: str, shortcut: str = "") -> SafeString:
+    """Draw a link of the sidebar, marked when its page is open; a page that does not exist gives no link."""
+    try:
+        url = reverse(name)
+    except NoReverseMatch:
+        return SafeString("")
+    match = context["request"].resolver_match
+    current = SafeString(' aria-current="page"') if match and match.view_name == name else ""
+    return format_html(
+        '<a class="nav-link" href="{}"{}{} title="{}">{}<span>{}</span></a>',
+        url,
+        current,
+        format_html(' data-shortcut-always="{}"', shortcut) if shortcut else "",
+        label,
+        icon(icon_name),
+        label,
+    )
+
+
+@register.filter
+def undo_url(tags: str) -> str:
+    """Return the address in a message's tags `undo:<address>`: posting to it takes the action back."""
+    return next((tag.removeprefix("undo:") for tag in tags.split() if tag.startswith("undo:")), "")

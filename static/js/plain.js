@@ -1,0 +1,2 @@
+// Pages without the shell (sign-in, errors) need only ticking times.
+import "./ui/times.js";
