@@ -1,0 +1,60 @@
+"""What flows import: the types of `system` and `this`, and the exceptions of the engine.
+
+This package runs in the flow process, needs the standard library only, and knows the engine only through its channel.
+"""
+
+from flow_api.exceptions import (
+    DependencyFailedError,
+    DependencyTimeoutError,
+    EngineException,
+    ExecutionCancel,
+    ExecutionError,
+    ExecutionSuccess,
+    ExtraInputError,
+    InternalError,
+    InvalidInputError,
+    LifecycleSignal,
+    LockTimeoutError,
+    MessageResponseTimeoutError,
+    MissingInputError,
+    PermissionDenied,
+    ResourceNotFoundError,
+    SchemaError,
+    SchemaValidationError,
+    TimeoutExceededError,
+)
+from flow_api.execution import Execution
+from flow_api.records import Flow, Project, Record, User
+from flow_api.system import NotSet, ReturnWhen, Status, System
+from flow_api.urls import split_url
+
+__all__ = [
+    "DependencyFailedError",
+    "DependencyTimeoutError",
+    "EngineException",
+    "Execution",
+    "ExecutionCancel",
+    "ExecutionError",
+    "ExecutionSuccess",
+    "ExtraInputError",
+    "Flow",
+    "InternalError",
+    "InvalidInputError",
+    "LifecycleSignal",
+    "LockTimeoutError",
+    "MessageResponseTimeoutError",
+    "MissingInputError",
+    "NotSet",
+    "PermissionDenied",
+    "Project",
+    "Record",
+    "ResourceNotFoundError",
+    "ReturnWhen",
+    "SchemaError",
+    "SchemaValidationError",
+    "Status",
+    "System",
+    "TimeoutExceededError",
+    "User",
+    "split_url",
+]

@@ -1,0 +1,269 @@
+"""The flow process's end of its channel: every call and every log line of a script goes through here.
+
+This docstring is the specification of the protocol; the host implements the other end.
+
+One stream socket pair per flow process. A message is four bytes, big endian, that hold the length of what follows,
+and then that many bytes of UTF-8 JSON; at most `MAX_MESSAGE_BYTES`. **The child asks, the host answers; the host never
+speaks first.** What the host has to say unasked (stop now) it says with a signal.
+
+A request, numbered from 0 without gaps; the next one is sent when the last was answered::
+
+    {"n": 3, "call": "execution.start", "args": {...}, "line": 12}
+
+`line` is the line of the script that called, or null. Every request gets one answer with its number::
+
+    {"n": 3, "value": ...}
+    {"n": 3, "error": {"type": "ResourceNotFoundError", "message": "...", "data": {...}}}
+
+An error is raised in the script as the class of `flow_api.exceptions` with that name. Request 0 is always `begin`;
+its value is ``{"script", "filename", "inputs", "execution", "user", "env_name"}``.
+
+Notes are sent when they arise and are not answered. Log lines are numbered from 1 in the order of writing::
+
+    {"log": {"seq": 1, "level": "info", "stream": "log", "text": "...", "data": null, "line": 4}}
+
+`level` is info, warning or error; `stream` is log, stdout or stderr. The last message of a process is its end::
+
+    {"end": {"status": "success", "message": "", "traceback": null, "line": null, "output": ..., "has_output": true}}
+
+`status` is success, error or cancelled; `output` is there only if `has_output`. A process that leaves without an end
+has crashed. The script shares its process with this module and can forge any message of its own run, and no other:
+the host believes nothing here that it would not let the script do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from flow_api.exceptions import (
+    EngineException,
+    ExecutionCancel,
+    InvalidInputError,
+    LifecycleSignal,
+    error_named,
+)
+from flow_api.values import clean_text
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_TEXT = 64 * 1024
+
+_LENGTH = struct.Struct("!I")
+_READ_SIZE = 64 * 1024
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class ProtocolError(Exception):
+    """The other end sent something that is no message."""
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """Will return a message as it stands on the wire."""
+    body = _encode_json(message).encode()
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise InvalidInputError(
+            f"the values are too large: {len(body):,} bytes, at most {MAX_MESSAGE_BYTES:,}"
+        )
+    return _LENGTH.pack(len(body)) + body
+
+
+class Decoder:
+    """Takes bytes as they come and gives whole messages; raises `ProtocolError` on anything else."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
+        """Will yield every message that these bytes complete."""
+        self._buffer += data
+        start = 0
+        try:
+            while len(self._buffer) - start >= 4:
+                (length,) = _LENGTH.unpack_from(self._buffer, start)
+                if length > MAX_MESSAGE_BYTES:
+                    raise ProtocolError(f"a message of {length:,} bytes")
+                if len(self._buffer) - start - 4 < length:
+                    break
+                body = bytes(self._buffer[start + 4 : start + 4 + length])
+                start += 4 + length
+                yield _parse(body)
+        finally:
+            del self._buffer[:start]
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise ProtocolError("not an object")
+    return message
+
+
+class Channel:
+    """Asks the host, sends notes to it, and holds the signal that ends this execution once there is one."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.script_filename: str | None = None
+        self.signal: LifecycleSignal | None = None
+        self._socket = sock
+        self._process = os.getpid()
+        self._main_thread = threading.get_ident()
+        self._turn = threading.RLock()  # one request at a time
+        self._writing = threading.Lock()
+        self._decoder = Decoder()
+        self._number = 0
+        self._log_number = 0
+        self._armed = False
+        self._shields = 0
+        self._deferred = False
+
+    # asking
+
+    def call(self, name: str, args: dict[str, Any]) -> Any:
+        """Will ask the host and return its answer, or raise the error that it names. All calls go through here."""
+        self._check_process()
+        line = self.script_line()
+        with self._turn:
+            if self.signal is not None:
+                raise self.signal
+            request = encode({"n": self._number, "call": name, "args": args, "line": line})
+            number, self._number = self._number, self._number + 1
+            self._send(request)
+            answer = self._receive(number)
+        error = answer.get("error")
+        if error is None:
+            return answer.get("value")
+        raised = error_named(error.get("type", ""), error.get("message", ""), error.get("data"))
+        if isinstance(raised, LifecycleSignal):
+            self.end_with(raised)
+        raise raised
+
+    def _receive(self, number: int) -> dict[str, Any]:
+        while True:
+            data = self._socket.recv(_READ_SIZE)
+            if not data:
+                self.end_with(ExecutionCancel("the connection to the engine was lost"))
+            for message in self._decoder.feed(data):
+                if message.get("n") != number:
+                    raise ProtocolError(f"the answer to {number} has the number {message.get('n')}")
+                return message
+
+    # telling
+
+    def log(self, text: str | None, *, level: str = "info", stream: str = "log", data: Any = None) -> None:
+        """Will send log lines; text that is too long for one becomes several."""
+        if text is None or len(text) <= MAX_TEXT:
+            self.log_many([text], level=level, stream=stream, data=data)
+            return
+        pieces: list[str | None] = [text[start : start + MAX_TEXT] for start in range(0, len(text), MAX_TEXT)]
+        self.log_many(pieces, level=level, stream=stream, data=data)
+
+    def log_many(self, texts: list[str | None], *, level: str, stream: str, data: Any = None) -> None:
+        """Will send several log lines at once; `data` goes with the first."""
+        self._check_process()
+        line = self.script_line()
+        with self.shielded(), self._writing:
+            notes = bytearray()
+            for text in texts:
+                self._log_number += 1
+                note = {"seq": self._log_number, "level": level, "stream": stream, "text": text, "data": data}
+                notes += encode({"log": note | {"line": line}})
+                data = None
+            self._socket.sendall(notes)
+
+    def end(self, report: dict[str, Any]) -> None:
+        """Will send the last message of this process."""
+        self._send(encode({"end": report}))
+
+    def _send(self, message: bytes) -> None:
+        with self.shielded(), self._writing:
+            self._socket.sendall(message)
+
+    # ending
+
+    def end_with(self, raised: LifecycleSignal) -> None:
+        """Will raise this signal now and in every later call; the first one wins."""
+        if self.signal is None:
+            self.signal = raised
+        raise self.signal
+
+    def listen_for_cancel(self) -> None:
+        """Will turn SIGTERM into `ExecutionCancel`; before `arm` and after `disarm` it is only remembered."""
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, {signal.SIGTERM}
+        )  # the zygote blocked it, so that none is lost
+
+    def arm(self) -> None:
+        """Will let a cancel interrupt the main thread from now on, and raise one that came before."""
+        self._armed = True
+        if self.signal is not None:
+            raise self.signal
+
+    def disarm(self) -> None:
+        """Will let nothing interrupt the main thread any more."""
+        self._armed = False
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Will hold a cancel back while a message is half written."""
+        if threading.get_ident() != self._main_thread:
+            yield
+            return
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+        if self._deferred and not self._shields and self._armed and self.signal is not None:
+            self._deferred = False
+            raise self.signal
+
+    def _on_term(self, signum: int, frame: FrameType | None) -> None:
+        if self.signal is not None or os.getpid() != self._process:
+            return
+        self.signal = ExecutionCancel("the execution was cancelled")
+        if self._shields:
+            self._deferred = True
+        elif self._armed:
+            raise self.signal
+
+    # knowing
+
+    def is_ours(self) -> bool:
+        """Is this the process that the engine started, and not one that the script forked?"""
+        return os.getpid() == self._process
+
+    def script_line(self) -> int | None:
+        """Will return the line of the script that is being executed by this thread."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == self.script_filename:
+                return frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def _check_process(self) -> None:
+        if not self.is_ours():
+            raise EngineException(
+                "flow_api works only in the process that the engine started, not in one forked by it"
+            )
+
+
+def cut_lines(text: str) -> list[str | None]:
+    """Will return the lines of a text, cleaned, in pieces that fit a log line."""
+    pieces: list[str | None] = []
+    for line in clean_text(text).split("\n"):
+        pieces += [line[start : start + MAX_TEXT] for start in range(0, len(line), MAX_TEXT)] or [""]
+    return pieces

@@ -1,0 +1,230 @@
+"""The zygote: a small process that has imported what flows use, and forks one child per execution.
+
+The host starts it (`executions/zygote.py` is the client) and talks to it over one SOCK_SEQPACKET socket, JSON messages:
+
+host to zygote
+    ``{"spawn": key, "limits": {...}, "name": str}`` with two descriptors: the run's channel, and where its raw output
+    goes; ``{"kill": key, "signal": n}`` for the whole process group of a run; ``{"stop": true}``.
+zygote to host
+    ``{"ready": true, "isolation": [[layer, is_active, note], ...]}`` once; ``{"spawned": key, "pid": n}``;
+    ``{"exited": key, "pid": n, "exit_code": n | null, "signal": n | null, "cpu_seconds": f, "max_rss_bytes": n,
+    "error": str | null}``. Before it says `exited` it has ended everything that the run left behind.
+
+It holds no secrets, knows no database, runs no code of a script itself, and has one thread, so that forking is safe.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+PRELOADED = (
+    "asyncio", "base64", "collections.abc", "concurrent.futures", "csv", "dataclasses", "datetime", "decimal", "email",
+    "enum", "functools", "hashlib", "hmac", "http.client", "inspect", "io", "itertools", "json", "logging", "math",
+    "pathlib", "random", "re", "secrets", "shutil", "ssl", "string", "subprocess", "tempfile", "textwrap", "threading",
+    "time", "traceback", "typing", "urllib.parse", "urllib.request", "uuid", "xml.etree.ElementTree", "zoneinfo",
+    "dateutil.parser", "dateutil.relativedelta", "httpx", "yaml",
+)  # fmt: skip
+
+
+@dataclass
+class Run:
+    """One child, from its fork to its reaping."""
+
+    key: str
+    pid: int
+
+
+class Zygote:
+    """Forks children when told, and tells when they are gone."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._runs: dict[int, Run] = {}
+        self._outbox: list[tuple[bytes, list[Any]]] = []
+        self._poll = select.poll()
+        self._woken, waker = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        control.setblocking(False)
+        self._poll.register(self._woken, select.POLLIN)
+
+    def serve(self, isolation: list[tuple[str, bool, str]]) -> None:
+        """Will work until the host says stop or is gone."""
+        self._tell({"ready": True, "isolation": isolation})
+        while True:
+            self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._outbox else 0))
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._woken:
+                    with suppress(BlockingIOError):
+                        os.read(self._woken, 4096)
+                elif not self._listen():
+                    return
+            self._reap()
+            self._send_outbox()
+
+    def end_all(self) -> None:
+        """Will kill every run that is left."""
+        for run in self._runs.values():
+            _kill_group(run.pid, signal.SIGKILL)
+
+    # the host's side
+
+    def _listen(self) -> bool:
+        while True:
+            try:
+                data, descriptors, _, _ = socket.recv_fds(self._control, 256 * 1024, 2)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            if not data:
+                return False
+            message = json.loads(data)
+            try:
+                if "stop" in message:
+                    return False
+                if "spawn" in message:
+                    self._spawn(message, descriptors)
+                elif "kill" in message:
+                    self._kill(message["kill"], message["signal"])
+            finally:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        self._outbox.append((json.dumps(message).encode(), []))
+        self._send_outbox()
+
+    def _send_outbox(self) -> None:
+        # Never blocks: a host that is busy sending to us would wait for us, and we for it.
+        while self._outbox:
+            data, ancillary = self._outbox[0]
+            try:
+                self._control.sendmsg([data], ancillary)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._outbox.clear()  # the host is gone, which the next read tells
+                return
+            self._outbox.pop(0)
+
+    # the children's side
+
+    def _spawn(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        key = message["spawn"]
+        try:
+            channel, output = descriptors
+            pid = os.fork()
+        except (OSError, ValueError) as error:
+            usage: dict[str, Any] = {
+                "exit_code": None,
+                "signal": None,
+                "cpu_seconds": 0.0,
+                "max_rss_bytes": 0,
+            }
+            self._tell({"exited": key, "pid": 0, "error": f"cannot start a process: {error}"} | usage)
+            return
+        if pid == 0:
+            _be_child(channel, output, message)
+        self._runs[pid] = Run(key, pid)
+        self._tell({"spawned": key, "pid": pid})
+
+    def _kill(self, key: str, signum: int) -> None:
+        for run in self._runs.values():
+            if run.key == key:
+                _kill_group(run.pid, signum)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            run = self._runs.pop(found.si_pid, None)
+            if run is not None:
+                _kill_group(
+                    run.pid, signal.SIGKILL
+                )  # its leader is not reaped yet, so the number is still its own
+            _, status, usage = os.wait4(found.si_pid, 0)
+            if run is not None:
+                self._tell_exited(run, status, usage)
+
+    def _tell_exited(self, run: Run, status: int, usage: resource.struct_rusage) -> None:
+        self._tell(
+            {
+                "exited": run.key,
+                "pid": run.pid,
+                "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 6),
+                "max_rss_bytes": usage.ru_maxrss * 1024,
+                "error": None,
+            }
+        )
+
+
+def _kill_group(pid: int, signum: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signum)
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signum)  # it may not have made its group yet
+
+
+def _be_child(channel: int, output: int, message: dict[str, Any]) -> NoReturn:
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDONLY)
+        channel = os.dup(channel) if channel < 3 else channel
+        for source, target in ((null, 0), (output, 1), (output, 2), (channel, 3)):
+            os.dup2(source, target, inheritable=target < 3)
+        os.closerange(4, 65536)
+        gc.enable()
+        from flow_api import frame
+
+        frame.main(socket.socket(fileno=3))
+    finally:
+        os._exit(71)
+
+
+def preload() -> None:
+    """Will import what flows commonly use; what is not installed is left out."""
+    import importlib
+
+    from flow_api import frame  # noqa: F401
+
+    for name in PRELOADED:
+        with suppress(ImportError):
+            importlib.import_module(name)
+
+
+def main() -> None:
+    """Will be the zygote; its one argument is its configuration in JSON."""
+    config: dict[str, Any] = json.loads(sys.argv[1])
+    zygote = Zygote(socket.socket(fileno=config["control"]))
+    preload()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        zygote.serve([("sandbox", False, "not built yet")])
+    finally:
+        zygote.end_all()
