@@ -1,0 +1,1 @@
+"""One run: lifecycle, queue, host, calls, log and announcements. The heart of the engine."""

@@ -1,0 +1,84 @@
+"""Telling others after commit: web processes that executions changed, workers that work is ready, hosts that
+one of theirs is wanted. A notification is a hint; nothing depends on its arrival (see the slow polls).
+
+NOTIFY takes a global lock at commit, so a host collects its announcements and sends them together.
+"""
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from executions.database import fetch
+
+CHANGED = "engine_changed"
+READY = "engine_ready"
+HOST = "engine_host_%d"
+_IDS_PER_NOTE = 180  # a payload must stay below 8,000 bytes
+
+_collected: ContextVar["Collected | None"] = ContextVar("collected", default=None)
+
+
+class Collected:
+    """Announcements of one host, gathered until `send`."""
+
+    def __init__(self) -> None:
+        self.changed: set[UUID] = set()
+        self.logged: dict[UUID, int] = {}
+
+    def __enter__(self) -> "Collected":
+        _collected.set(self)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        _collected.set(None)
+
+    def send(self) -> None:
+        """Send what has gathered, in as few notes as fit. Call it outside of a transaction."""
+        changed, logged = self.changed, self.logged
+        self.changed, self.logged = set(), {}
+        for note in notes(changed, logged):
+            fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
+
+
+def notes(changed: Iterable[UUID], logged: dict[UUID, int]) -> list[str]:
+    """Return payloads: {"changed": [ids], "logged": {id: last log number}}, each below the size limit."""
+    ids, logs = [str(key) for key in changed], [(str(key), number) for key, number in logged.items()]
+    made = []
+    while ids or logs:
+        some, ids = ids[:_IDS_PER_NOTE], ids[_IDS_PER_NOTE:]
+        room = (_IDS_PER_NOTE - len(some)) * 2 // 3
+        lines, logs = dict(logs[:room]), logs[room:]
+        made.append(orjson.dumps({"changed": some, "logged": lines}).decode())
+    return made
+
+
+def announce(ids: Iterable[UUID]) -> None:
+    """Tell the monitors that these executions changed: with the commit, or with the host's next batch."""
+    collected = _collected.get()
+    if collected is not None:
+        # Ahead of the commit by less than the host's collecting time; readers ask by version anyway.
+        collected.changed.update(ids)
+        return
+    for note in notes(ids, {}):
+        fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
+
+
+def announce_log(execution_id: UUID, number: int) -> None:
+    """Tell the monitors that this execution's log reaches up to `number`."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.logged[execution_id] = number
+
+
+def announce_ready() -> None:
+    """Wake the workers: something can be claimed."""
+    fetch("SELECT pg_notify(%s, '')", (READY,))
+
+
+def announce_to_host(host_ids: Iterable[int]) -> None:
+    """Wake these hosts: one of their executions is to be cancelled or may go on."""
+    for host_id in set(host_ids):
+        fetch("SELECT pg_notify(%s, '')", (HOST % host_id,))

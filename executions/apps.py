@@ -1,0 +1,11 @@
+"""App declaration of executions."""
+
+from django.apps import AppConfig
+
+
+class ExecutionsConfig(AppConfig):
+    name = "executions"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from executions import kinds  # noqa: F401  (offers its record types)

@@ -1,0 +1,94 @@
+"""The broker that django-q2's pusher asks for work: executions first, straight from their own table.
+
+A claimed execution becomes a task made in memory; there is no second place that says what should run. Ordinary
+django-q2 tasks go through the inherited ORM queue.
+"""
+
+import logging
+import select
+import time
+from typing import Any
+
+from django.db import Error, connection
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.signing import SignedPackage
+
+from executions import doorbell
+from executions.announce import READY
+from executions.hosting import claim, queue_due
+from executions.lease import Lease
+from executions.models import HEARTBEAT_SECONDS, Process
+from executions.tasks import run
+
+logger = logging.getLogger("engine.worker")
+
+POLL_SECONDS = 1.0  # the net under the notifications
+_SIDE_WORK_SECONDS = 0.25  # timers and ordinary tasks are looked at no more often than this
+
+
+class ExecutionBroker(ORM):
+    """Claims executions for the host of this cluster, sleeping on LISTEN and on the host's bell."""
+
+    _lease: Lease | None = None
+    _side_work_at = 0.0
+    _beat_at = 0.0
+    _due_in: float | None = None
+
+    def dequeue(self) -> list[tuple[Any, str]] | None:
+        """Return tasks as (acknowledgement, signed package), or None after a rest of a second at most."""
+        try:
+            return self._dequeue()
+        except (Error, OSError) as error:
+            # The database is away. Leave the loop its chance to see the stop event, and try again.
+            logger.warning("cannot reach the queue, trying again: %s", str(error).strip().splitlines()[0])
+            connection.close()
+            self._lease = None
+            time.sleep(POLL_SECONDS)
+            return None
+
+    def _dequeue(self) -> list[tuple[Any, str]] | None:
+        bell = doorbell.doorbell
+        if bell is None or not bell.host_id:
+            time.sleep(0.02)
+            return None
+        lease = self._hold_lease()
+        bell.hush()
+        lease.notes()
+        tasks = [(None, package(str(moved.id))) for moved in claim(bell.host_id)]
+        now = time.monotonic()
+        if now >= self._side_work_at:
+            self._side_work_at = now + _SIDE_WORK_SECONDS
+            self._due_in = queue_due()
+            tasks += super().dequeue() or []
+            if self._due_in == 0.0:
+                return tasks or None
+        if not tasks:
+            rest = POLL_SECONDS if self._due_in is None else min(POLL_SECONDS, self._due_in)
+            self._side_work_at = min(self._side_work_at, now + rest)
+            select.select([lease, bell], [], [], rest)
+        return tasks or None
+
+    def _hold_lease(self) -> Lease:
+        now = time.monotonic()
+        if self._lease is None:
+            self._lease = Lease(Process.Role.WORKER, channels=(READY,))
+        elif now > self._beat_at and not self._lease.beat():
+            self._lease.connection.close()
+            self._lease = Lease(Process.Role.WORKER, channels=(READY,))
+        if now > self._beat_at:
+            self._beat_at = now + HEARTBEAT_SECONDS
+        return self._lease
+
+
+def package(execution_id: str) -> str:
+    """Return the signed django-q2 task that hands this execution to the host."""
+    task = {
+        "id": execution_id,
+        "name": execution_id,
+        "func": run,
+        "args": (execution_id,),
+        "kwargs": {},
+        "started": timezone.now(),
+    }
+    return SignedPackage.dumps(task)

@@ -1,0 +1,125 @@
+"""The django-q2 cluster around one execution host, hardened against the death of any of its processes.
+
+A process killed while it idles in a queue's `get()` takes the queue's lock with it and freezes the cluster for
+ever. So after any abnormal death the whole cluster ends, and the command that started it starts a fresh one.
+"""
+
+import ctypes
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django import db
+from django_q import cluster as q_cluster
+from django_q.conf import Conf
+from django_q.monitor import monitor
+from django_q.pusher import pusher
+from django_q.worker import worker
+
+from executions import doorbell, host
+
+logger = logging.getLogger("engine.worker")
+
+STOP_SECONDS = 15.0  # for a stop in good order, before everything is killed
+_PR_SET_PDEATHSIG = 1
+
+
+def _bound_to_parent(parent: int, target: Callable[..., None], *args: Any) -> None:
+    """Run `target` in a process that dies with its parent, so that a kill leaves no orphans at work."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the sentinel says when to stop
+    target(*args)
+
+
+def host_worker(*args: Any) -> None:
+    """A django-q2 worker that is also an execution host."""
+    host.current = host.Host()
+    host.current.start()
+    try:
+        worker(*args)
+    finally:
+        host.current.stop()
+
+
+class Sentinel(q_cluster.Sentinel):
+    """django-q2's guard, which ends the cluster instead of replacing a process that died."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        super().__init__(*args, **options)
+
+    def spawn_process(self, target: Callable[..., None], *args: Any) -> Any:
+        process = q_cluster.get_mp_context().Process(
+            target=_bound_to_parent, args=(os.getpid(), target, *args), name=f"{target.__name__}"
+        )
+        process.daemon = target in (pusher, monitor)
+        if target is host_worker:
+            process.timer = args[2]
+            self.pool.append(process)
+        process.start()
+        return process
+
+    def spawn_worker(self) -> None:
+        timer = q_cluster.Value("f", -1)
+        self.spawn_process(host_worker, self.task_queue, self.result_queue, timer, self.timeout)
+
+    def reincarnate(self, process: Any) -> None:
+        logger.error("%s (pid %s) died with %s; the worker starts afresh", process.name, process.pid, process.exitcode)
+        for each in (*self.pool, self.monitor, self.pusher):
+            if each is not None and each.is_alive():
+                each.kill()
+        os._exit(1)
+
+
+class Cluster(q_cluster.Cluster):
+    """One host with its pusher and monitor. `start`, then `wait`, which tells whether it ended in good order."""
+
+    def start(self) -> int:
+        doorbell.doorbell = doorbell.Doorbell()
+        self.stop_event, self.start_event = q_cluster.Event(), q_cluster.Event()
+        db.connections.close_all()  # never fork an open connection
+        self.sentinel = q_cluster.get_mp_context().Process(
+            target=Sentinel,
+            name="sentinel",
+            args=(self.stop_event, self.start_event, self.cluster_id, self.broker, Conf.TIMEOUT),
+        )
+        self.sentinel.start()
+        return self.pid
+
+    def wait(self) -> bool:
+        """Wait for the end; True when the cluster stopped because it was asked to."""
+        while self.sentinel.is_alive():
+            self.sentinel.join(1.0)
+        return bool(self.stop_event.is_set()) and self.sentinel.exitcode == 0
+
+    def sig_handler(self, signum: int, frame: Any) -> None:
+        # Only asks: joining inside a signal handler would wait for a join that is under way.
+        if not self.stop_event.is_set():
+            self.stop_event.set()
+            signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)
+            signal.signal(signal.SIGALRM, self._lose_patience)
+
+    def _lose_patience(self, signum: int, frame: Any) -> None:
+        logger.error("the worker did not stop within %g seconds and is killed", STOP_SECONDS)
+        self.sentinel.kill()
+
+
+def run_worker() -> int:
+    """Run clusters one after the other until asked to stop; returns the exit code."""
+    restarts: list[float] = []
+    while True:
+        cluster = Cluster()
+        cluster.start()
+        in_good_order = cluster.wait()
+        if in_good_order or cluster.stop_event.is_set():
+            return 0 if in_good_order else 1
+        restarts = [at for at in restarts if at > time.monotonic() - 60] + [time.monotonic()]
+        # A worker that dies at once, again and again, must not spin.
+        time.sleep(min(5.0, 0.05 * 2 ** len(restarts)))
+        if cluster.stop_event.is_set():
+            return 0

@@ -1,0 +1,99 @@
+"""What the end of an execution means for others: waiters go on, children that belong to it are stopped.
+
+Called inside the transaction that ends it, whoever that is: a host, a cancel, the sweep.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from executions import moves
+from executions.announce import announce, announce_to_host
+from executions.database import fetch
+from executions.lifecycle import Reason, Status
+
+ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED = "ALL_ENDED", "ALL_SUCCEEDED", "FIRST_ENDED"
+
+
+def after_end(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
+    """Let waiters of these ended executions know and stop the children that belong to them.
+
+    A waiter in its host's memory is marked ready and its host is told; the host resumes it when a slot is free.
+    Returns the waiters that may go on, with their hosts; the host `here` is asking and needs no word.
+    """
+    woken: list[tuple[UUID, int]] = []
+    while ids:
+        woken += wake_waiters(ids, here)
+        ids = stop_children(ids)
+    return woken
+
+
+_RELEASE = """
+WITH gone AS (
+    DELETE FROM executions_wait WHERE target_id = ANY(%(ids)s) RETURNING waiter_id, target_id
+), concerned AS (
+    SELECT gone.waiter_id, bool_or(t.status <> 'ENDED_SUCCESS') AS failed
+    FROM gone JOIN executions_execution t ON t.id = gone.target_id GROUP BY gone.waiter_id
+)
+SELECT e.id, c.failed FROM executions_execution e JOIN concerned c ON c.waiter_id = e.id
+ORDER BY e.id FOR NO KEY UPDATE OF e
+"""
+
+# A statement of its own after the rows are locked: only then does it see what others released meanwhile.
+_FULFILLED = """
+UPDATE executions_execution e SET ready_at = clock_timestamp()
+WHERE e.id = ANY(%(waiters)s) AND e.status = 'WAITING_FOR_DEPENDENCY' AND (
+    NOT EXISTS (SELECT 1 FROM executions_wait w WHERE w.waiter_id = e.id)
+    OR e.waiting_for->>'return_when' = 'FIRST_ENDED'
+    OR (e.waiting_for->>'return_when' = 'ALL_SUCCEEDED' AND e.id = ANY(%(failed)s))
+)
+RETURNING e.id, e.host_id
+"""
+
+
+def wake_waiters(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
+    """Mark the waiters whose wait is fulfilled by the end of `ids` ready; returns them with their hosts."""
+    released = fetch(_RELEASE, {"ids": ids})
+    if not released:
+        return []
+    waiters = [row[0] for row in released]
+    woken = fetch(_FULFILLED, {"waiters": waiters, "failed": [row[0] for row in released if row[1]]})
+    announce_to_host(row[1] for row in woken if row[1] not in (None, here))
+    return [(row[0], row[1]) for row in woken]
+
+
+_BELONGING = """
+SELECT id FROM executions_execution WHERE parent_id = ANY(%(ids)s) AND NOT orphan AND ended_at IS NULL
+"""
+
+
+def stop_children(ids: list[UUID]) -> list[UUID]:
+    """Cancel the living children that belong to these ended parents; returns those that ended at once."""
+    children = [row[0] for row in fetch(_BELONGING, {"ids": ids})]
+    if not children:
+        return []
+    ended = moves.move(
+        "e.id = ANY(%(children)s) AND e.host_id IS NULL",
+        Status.ENDED_CANCELLED,
+        {"children": children},
+        reason=Reason.PARENT_ENDED,
+        tail="ORDER BY e.id FOR NO KEY UPDATE",
+    )
+    hosted = fetch(
+        """
+        UPDATE executions_execution SET cancel_requested_at = clock_timestamp(), version = version + 1
+        WHERE id = ANY(%(children)s) AND ended_at IS NULL AND cancel_requested_at IS NULL RETURNING id, host_id
+        """,
+        {"children": children},
+    )
+    announce([row[0] for row in hosted])
+    announce_to_host(row[1] for row in hosted if row[1] is not None)
+    return [row.id for row in ended]
+
+
+def is_fulfilled(statuses: list[Any], return_when: str) -> bool:
+    """Tell whether a wait on executions in these states is over. An empty wait is over at once."""
+    ended = [Status(status).name.startswith("ENDED") for status in statuses]
+    if return_when == FIRST_ENDED:
+        return any(ended) or not ended
+    failed = any(status in (Status.ENDED_ERROR, Status.ENDED_CANCELLED) for status in statuses)
+    return all(ended) or (return_when == ALL_SUCCEEDED and failed)

@@ -1,0 +1,34 @@
+"""Execution and process as their doors see them. Starting has its own shape: see `operations.Start`."""
+
+from executions import operations
+from executions.models import Execution, Process
+from records.kinds import Kind, register
+
+EXECUTION = register(
+    Kind(
+        name="execution",
+        model=Execution,
+        read=(
+            "id", "name", "description", "type", "status", "reason", "message", "project_id", "flow_id", "flow_version",
+            "script_id", "is_productive", "priority", "input_value", "output_value", "origin", "created_by_id",
+            "parent_id", "root_id", "orphan", "rerun_of_id", "version", "attempt", "host_id", "waiting_for",
+            "scheduled_for", "max_runtime_minutes", "deadline_at", "cancel_requested_at", "created_at", "started_at",
+            "ended_at", "cpu_seconds", "peak_memory_bytes", "deleted_at", "deleted_by_id",
+        ),
+        write=("name", "description", "message", "output_value"),
+        references={"project": "project", "flow": "flow"},
+        by="id",
+        trash=operations.trash_execution,
+        restore=operations.restore_execution,
+    )
+)  # fmt: skip
+
+PROCESS = register(
+    Kind(
+        name="process",
+        model=Process,
+        read=("id", "role", "pid", "machine", "slots", "isolation", "started_at", "heartbeat_at", "ended_at", "is_alive"),
+        by="id",
+        has_trash=False,
+    )
+)

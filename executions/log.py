@@ -1,0 +1,87 @@
+"""Log lines on their way into the database: numbered here, written in batches, bounded per execution."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from executions.database import fetch, jsonb
+
+MAX_LINES = 50_000
+MAX_BYTES = 20_000_000
+MAX_LINE = 64_000
+LEVELS = ("info", "warning", "error")
+STREAMS = ("log", "stdout", "stderr", "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    execution_id: UUID
+    number: int
+    at: datetime
+    level: str
+    stream: str
+    text: str
+    data: Any
+
+
+class LogCounter:
+    """Numbers the lines of one execution and says when it has written enough."""
+
+    def __init__(self, execution_id: UUID, last: int = 0) -> None:
+        self.execution_id, self.last = execution_id, last
+        self.bytes = 0
+        self.dropped = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.last >= MAX_LINES or self.bytes >= MAX_BYTES
+
+    def line(self, text: str, *, level: str = "info", stream: str = "log", data: Any = None) -> Line | None:
+        """Return the next line, or None (and count it) when the log is full."""
+        if self.is_full:
+            self.dropped += 1
+            return None
+        text = text.replace("\0", "\ufffd")
+        if len(text) > MAX_LINE:
+            text = text[:MAX_LINE] + " …"
+        self.bytes += len(text) + 64
+        return self._next(text, level if level in LEVELS else "info", stream if stream in STREAMS else "log", data)
+
+    def closing_line(self) -> Line | None:
+        """Return the line that says how much was left out, if anything was."""
+        if not self.dropped:
+            return None
+        words = f"the log was full: {self.dropped:,} further lines were not kept"
+        self.dropped = 0
+        return self._next(words, "warning", "engine", None)
+
+    def _next(self, text: str, level: str, stream: str, data: Any) -> Line:
+        self.last += 1
+        return Line(self.execution_id, self.last, timezone.now(), level, stream, text, data)
+
+
+_INSERT = """
+INSERT INTO executions_logline (execution_id, number, at, level, stream, text, data)
+SELECT * FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
+ON CONFLICT DO NOTHING
+"""
+
+
+def write_lines(lines: list[Line]) -> None:
+    """Store the lines in one statement."""
+    if lines:
+        fetch(
+            _INSERT,
+            (
+                [line.execution_id for line in lines],
+                [line.number for line in lines],
+                [line.at for line in lines],
+                [line.level for line in lines],
+                [line.stream for line in lines],
+                [line.text for line in lines],
+                [jsonb(line.data) for line in lines],
+            ),
+        )

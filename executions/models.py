@@ -1,0 +1,242 @@
+"""Tables of one run: the execution (queue, timer and truth in one row), its history, log, waits and processes.
+
+Status is written in `executions.moves` only; rules about several rows are in `executions.operations`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from executions.lifecycle import ALIVE, ENDED, WAITING, Reason, Status
+from records.identifiers import uuid7
+from records.models import NAME_LENGTH, RecordQuerySet
+
+HEARTBEAT_SECONDS = 4
+FROZEN_AFTER_SECONDS = 15
+
+
+class Process(models.Model):
+    """One of our operating-system processes. A host's row is its lease: it lives while it holds the row's
+    advisory lock (see `executions.lease`) and keeps its heartbeat fresh."""
+
+    class Role(models.TextChoices):
+        WEB = "web", "Web"
+        WORKER = "worker", "Worker"  # the cluster around one host: claims for it and restarts with it
+        HOST = "host", "Host"  # supervises flow processes
+
+    id = models.BigAutoField(primary_key=True)
+    role = models.CharField(max_length=16, choices=Role)
+    pid = models.IntegerField()
+    machine = models.CharField(max_length=255)
+    slots = models.PositiveIntegerField(default=0)
+    isolation = models.JSONField(default=list, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "processes"
+        indexes = [
+            models.Index(fields=["role"], name="process_alive", condition=Q(ended_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pid} on {self.machine}"
+
+    @property
+    def is_alive(self) -> bool:
+        fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
+        return self.ended_at is None and self.heartbeat_at > fresh
+
+
+class Execution(models.Model):
+    """One run of a script."""
+
+    class Type(models.TextChoices):
+        FLOW = "FLOW", "Flow"
+        SCRIPT = "SCRIPT", "Script"
+
+    class Origin(models.TextChoices):
+        """Through which door it was started."""
+
+        USER = "USER", "User interface"
+        API = "API", "REST API"
+        EXECUTION = "EXECUTION", "Execution"
+        COMMAND = "COMMAND", "Command line"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=NAME_LENGTH)
+    description = models.TextField(blank=True, default="")
+    type = models.CharField(max_length=16, choices=Type)
+    project = models.ForeignKey("projects.Project", models.PROTECT, related_name="executions", db_index=False)
+    flow = models.ForeignKey("flows.Flow", models.SET_NULL, null=True, related_name="executions", db_index=False)
+    flow_version = models.PositiveIntegerField(null=True)
+    script = models.ForeignKey("flows.Script", models.PROTECT, related_name="+", db_index=False)
+    is_productive = models.BooleanField(default=True)
+    priority = models.SmallIntegerField(default=0)  # higher runs sooner
+    input_value = models.JSONField(null=True)
+    output_value = models.JSONField(null=True)
+    message = models.TextField(blank=True, default="")
+    origin = models.CharField(max_length=16, choices=Origin, default=Origin.API)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+    # Plain ids: parents may be removed before their children.
+    parent = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="children", db_index=False, db_constraint=False
+    )
+    root_id = models.UUIDField(null=True)  # top of the tree; the row itself when it has no parent
+    orphan = models.BooleanField(default=True)  # lives on when its parent ends or is cancelled
+    rerun_of = models.ForeignKey(
+        "self", models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+
+    status = models.CharField(max_length=24, choices=Status, default=Status.CREATED)
+    reason = models.CharField(max_length=24, choices=Reason, blank=True, default="")
+    version = models.PositiveIntegerField(default=1)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    host = models.ForeignKey(
+        Process, models.SET_NULL, null=True, related_name="executions", db_index=False, db_constraint=False
+    )
+    ready_at = models.DateTimeField(null=True)
+    scheduled_for = models.DateTimeField(null=True)
+    max_runtime_minutes = models.FloatField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    waiting_for = models.JSONField(null=True)  # what would free it; shown to people
+    idempotency_key = models.CharField(max_length=255, null=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    cpu_seconds = models.FloatField(null=True)
+    peak_memory_bytes = models.BigIntegerField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
+
+    objects: ClassVar[Any] = RecordQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["created_by", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="execution_idempotent",
+            ),
+        ]
+        indexes = [
+            # The queue: what a worker claims next.
+            models.Index(
+                F("priority").desc(), "ready_at", name="execution_claimable", condition=Q(status=Status.QUEUED)
+            ),
+            # Timers: what becomes due.
+            models.Index(
+                fields=["ready_at"],
+                name="execution_due",
+                condition=Q(status__in=[Status.SCHEDULED, Status.SLEEPING], ready_at__isnull=False),
+            ),
+            models.Index(fields=["host"], name="execution_hosted", condition=Q(host__isnull=False)),
+            models.Index(
+                fields=["deadline_at"],
+                name="execution_deadline",
+                condition=Q(deadline_at__isnull=False, ended_at=None),
+            ),
+            # Lists, newest first: ids ascend with time.
+            models.Index("flow", F("id").desc(), name="execution_of_flow"),
+            models.Index("project", F("id").desc(), name="execution_of_project"),
+            models.Index("status", F("id").desc(), name="execution_of_status"),
+            models.Index("created_by", F("id").desc(), name="execution_of_user"),
+            models.Index(
+                "parent", "id", name="execution_of_parent", condition=Q(parent__isnull=False)
+            ),
+            models.Index("root_id", "id", name="execution_of_root"),
+            models.Index(F("id").desc(), name="execution_alive", condition=Q(ended_at=None)),
+            models.Index("name", F("id").desc(), name="execution_of_name", opclasses=["varchar_pattern_ops", "uuid_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def is_alive(self) -> bool:
+        return self.status in ALIVE
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in WAITING
+
+    def duration(self, now: datetime | None = None) -> timedelta | None:
+        """Return the time from start to end (or to `now` while it lives); None before it started."""
+        if self.started_at is None:
+            return None
+        return (self.ended_at or now or timezone.now()) - self.started_at
+
+
+class Transition(models.Model):
+    """One change of an execution's status, kept for ever: history, and the means to catch up on missed news."""
+
+    id = models.BigAutoField(primary_key=True)
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="transitions", db_index=False)
+    old = models.CharField(max_length=24, blank=True)
+    new = models.CharField(max_length=24)
+    reason = models.CharField(max_length=24, blank=True, default="")
+    version = models.PositiveIntegerField()
+    attempt = models.PositiveSmallIntegerField(default=0)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["execution", "version"], name="transition_of_execution")]
+
+    def __str__(self) -> str:
+        return f"{self.old or '·'} → {self.new}"
+
+
+class LogLine(models.Model):
+    """One line an execution wrote. Numbers run 1..n without a gap."""
+
+    class Level(models.TextChoices):
+        INFO = "info", "Info"
+        WARNING = "warning", "Warning"
+        ERROR = "error", "Error"
+
+    id = models.BigAutoField(primary_key=True)
+    execution = models.ForeignKey(
+        Execution, models.CASCADE, related_name="log_lines", db_index=False, db_constraint=False
+    )
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
+    stream = models.CharField(max_length=8, default="log")  # log, stdout, stderr, engine
+    text = models.TextField(blank=True, default="")
+    data = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="log_line_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.text[:80]}"
+
+
+class Wait(models.Model):
+    """`waiter` waits for `target` to end. Rows go when the target ends or the wait is over."""
+
+    id = models.BigAutoField(primary_key=True)
+    waiter = models.ForeignKey(Execution, models.CASCADE, related_name="waits", db_constraint=False)
+    target = models.ForeignKey(Execution, models.CASCADE, related_name="waiters", db_constraint=False)
+    return_when = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["waiter", "target"], name="wait_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.waiter_id} waits for {self.target_id}"

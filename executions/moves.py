@@ -1,0 +1,170 @@
+"""The one writer of status. Every statement here changes status, version and history together.
+
+Conditions say why a move may not land: another got there first, the attempt is old, the state has no such
+arrow. The result is the rows that moved; an empty one means somebody else won.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from executions.announce import announce
+from executions.database import fetch, jsonb
+from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A row that moved: its new version, and the attempt it is in."""
+
+    id: UUID
+    version: int
+    attempt: int
+    old: Status
+
+
+_ALWAYS = {
+    Status.CREATED: "",
+    Status.SCHEDULED: ", ready_at = e.scheduled_for",
+    Status.QUEUED: ", ready_at = clock_timestamp(), waiting_for = NULL",
+    Status.RUNNING: (
+        ", started_at = coalesce(e.started_at, clock_timestamp()), ready_at = NULL, waiting_for = NULL"
+        ", deadline_at = coalesce(e.deadline_at, clock_timestamp() + e.max_runtime_minutes * interval '1 minute')"
+    ),
+    **{waiting: "" for waiting in WAITING},
+    Status.PAUSED: ", ready_at = NULL",
+    **{
+        ended: ", ended_at = clock_timestamp(), ready_at = NULL, host_id = NULL, waiting_for = NULL"
+        for ended in ENDED
+    },
+}
+
+_MOVE = """
+WITH old AS (
+    SELECT e.id, e.status FROM executions_execution e
+    WHERE {condition} AND e.status = ANY(%(sources)s) {tail}
+), moved AS (
+    UPDATE executions_execution e
+    SET status = %(status)s, reason = %(reason)s, version = e.version + 1 {sets}
+    FROM old WHERE e.id = old.id
+    RETURNING e.id, e.version, e.attempt, old.status AS old
+), history AS (
+    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+    SELECT id, old, %(status)s, %(reason)s, version, attempt, clock_timestamp() FROM moved
+)
+SELECT id, version, attempt, old FROM moved
+"""
+
+
+def move(
+    condition: str,
+    status: Status,
+    params: dict[str, Any],
+    *,
+    reason: str = "",
+    sets: str = "",
+    tail: str = "FOR NO KEY UPDATE",
+    sources: list[Status] | None = None,
+) -> list[Moved]:
+    """Take every execution that meets `condition` (SQL on `e`) to `status`, if the table has that arrow.
+
+    `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. Runs in the caller's transaction.
+    """
+    sql = _MOVE.format(condition=condition, sets=_ALWAYS[status] + sets, tail=tail)
+    rows = fetch(
+        sql,
+        {**params, "status": str(status), "reason": str(reason), "sources": [str(s) for s in sources or sources_of(status)]},
+    )
+    moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
+    if moved:
+        announce([row.id for row in moved])
+    return moved
+
+
+_CREATE = """
+WITH made AS (
+    INSERT INTO executions_execution ({columns}, version, created_at, started_at, ready_at, deadline_at)
+    VALUES ({places}, 1, clock_timestamp(),
+        CASE WHEN %(status)s = 'RUNNING' THEN clock_timestamp() END,
+        CASE %(status)s WHEN 'QUEUED' THEN clock_timestamp() WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
+        CASE WHEN %(status)s = 'RUNNING' THEN clock_timestamp() + %(max_runtime_minutes)s * interval '1 minute' END)
+    RETURNING id, status, attempt
+)
+INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+SELECT id, '', status, '', 1, attempt, clock_timestamp() FROM made
+"""
+
+
+def create(status: Status, columns: dict[str, Any]) -> None:
+    """Write a new execution down in `status`, with its first history row. JSON columns come as plain values."""
+    params = {
+        name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
+        for name, value in columns.items()
+    }
+    params["status"] = str(status)
+    sql = _CREATE.format(columns=", ".join(params), places=", ".join(f"%({name})s" for name in params))
+    fetch(sql, params)
+    announce([columns["id"]])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: one of the final states, why, the last words, and what it used."""
+
+    status: Status
+    reason: Reason | str = ""
+    message: str = ""
+    output: Any = None
+    has_output: bool = False
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+_END_HOSTED = """
+WITH given AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[], %(statuses)s::text[], %(reasons)s::text[],
+        %(messages)s::text[], %(outputs)s::jsonb[], %(cpu)s::float8[], %(memory)s::bigint[])
+        AS g(id, attempt, status, reason, message, output, cpu, memory)
+), old AS (
+    SELECT e.id, e.status AS old, g.status AS new, g.reason, g.message, g.output, g.cpu, g.memory
+    FROM executions_execution e JOIN given g ON g.id = e.id
+    WHERE e.host_id = %(host)s AND e.attempt = g.attempt AND e.status = ANY(%(sources)s)
+    ORDER BY e.id FOR NO KEY UPDATE OF e
+), moved AS (
+    UPDATE executions_execution e
+    SET status = old.new, reason = old.reason, version = e.version + 1,
+        message = CASE WHEN old.message = '' THEN e.message ELSE old.message END,
+        output_value = coalesce(e.output_value, old.output),
+        cpu_seconds = coalesce(e.cpu_seconds, 0) + old.cpu, peak_memory_bytes = greatest(e.peak_memory_bytes, old.memory)
+        {always}
+    FROM old WHERE e.id = old.id
+    RETURNING e.id, e.version, e.attempt, old.old, e.status, e.reason
+), history AS (
+    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+    SELECT id, old, status, reason, version, attempt, clock_timestamp() FROM moved
+)
+SELECT id, version, attempt, old FROM moved
+""".replace("{always}", _ALWAYS[Status.ENDED_SUCCESS])
+
+
+def end_hosted(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> list[Moved]:
+    """End executions that this host runs, each in the attempt it was given. Others' attempts are left alone."""
+    outcomes = [outcome for _, _, outcome in ends]
+    rows = fetch(
+        _END_HOSTED,
+        {
+            "ids": [execution_id for execution_id, _, _ in ends],
+            "attempts": [attempt for _, attempt, _ in ends],
+            "statuses": [str(outcome.status) for outcome in outcomes],
+            "reasons": [str(outcome.reason) for outcome in outcomes],
+            "messages": [outcome.message.replace("\0", "\ufffd") for outcome in outcomes],
+            "outputs": [jsonb(outcome.output) if outcome.has_output else None for outcome in outcomes],
+            "cpu": [outcome.cpu_seconds for outcome in outcomes],
+            "memory": [outcome.peak_memory_bytes for outcome in outcomes],
+            "host": host_id,
+            "sources": [str(status) for status in sources_of(Status.ENDED_ERROR)],
+        },
+    )
+    moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
+    announce([row.id for row in moved])
+    return moved

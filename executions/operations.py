@@ -1,0 +1,299 @@
+"""What can be done with executions: start, run, cancel, rerun, trash. Short transactions begin and end here.
+
+Doors call these after cleaning their input. What only a host does stands in `executions.hosting`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import jsonschema
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from access.permissions import Operation, PermissionRefused, may_in_project, require
+from executions import moves
+from executions.announce import announce, announce_ready, announce_to_host
+from executions.database import fetch
+from executions.endings import after_end
+from executions.lifecycle import ENDED, Reason, Status
+from executions.models import Execution
+from flows.models import Flow, Script
+from projects.models import Project
+from records.identifiers import uuid7
+from records.models import NAME_LENGTH
+
+
+class AlreadyEnded(Exception):
+    """The execution has ended; nothing about its course can be changed."""
+
+
+class NotRunnable(Exception):
+    """The execution was started before; only one in the state CREATED can be run."""
+
+
+class StillAlive(Exception):
+    """The execution lives; cancel it first."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is to be started and how. Exactly one of `flow` and `script`."""
+
+    flow: Flow | None = None
+    script: str | None = None
+    inputs: dict[str, Any] | None = None
+    name: str = ""
+    description: str = ""
+    project: Project | None = None
+    is_productive: bool = True
+    priority: int | None = None
+    scheduled_for: datetime | None = None
+    max_runtime_minutes: float | None = None
+    run: bool = True
+    parent: Execution | None = None
+    orphan: bool = True
+    rerun_of: UUID | None = None
+    idempotency_key: str | None = None
+    script_hash: str | None = None  # a pinned script that is not the flow's present one
+    flow_version: int | None = None
+
+
+def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, bool]:
+    """Write an execution down and queue it. Returns it and whether it is new (an idempotency key may find one).
+
+    Raises ValidationError naming the field, PermissionRefused.
+    """
+    columns, status = prepare(start, by=by, origin=origin)
+    if start.idempotency_key:
+        found = Execution.objects.filter(created_by=by, idempotency_key=start.idempotency_key).first()
+        if found:
+            return found, False
+    try:
+        with transaction.atomic():
+            moves.create(status, columns)
+            if status in (Status.QUEUED, Status.SCHEDULED):
+                announce_ready()
+    except IntegrityError:
+        found = Execution.objects.filter(created_by=by, idempotency_key=start.idempotency_key).first()
+        if start.idempotency_key is None or found is None:
+            raise
+        return found, False
+    return Execution.objects.get(pk=columns["id"]), True
+
+
+def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Status]:
+    """Check a start and return the columns of its row and its first status. Writes nothing but the script."""
+    project_id = _place(start, by)
+    _check_input(start)
+    if start.scheduled_for and timezone.is_naive(start.scheduled_for):
+        raise ValidationError({"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."})
+    flow = start.flow
+    script_hash = start.script_hash
+    if script_hash is None:
+        script_hash = flow.pinned_id if flow else Script.pin(_script_text(start))
+    name = (start.name.strip() or (flow.name if flow else "script"))[:NAME_LENGTH]
+    runtime = start.max_runtime_minutes
+    if runtime is None and flow:
+        runtime = flow.max_runtime_minutes
+    if runtime is not None and not 0 < runtime <= 5_256_000:
+        raise ValidationError({"max_runtime_minutes": "Give a number of minutes above 0 and up to ten years."})
+    priority = start.priority if start.priority is not None else (flow.priority if flow else 0)
+    if not -32768 <= priority <= 32767:
+        raise ValidationError({"priority": "Give a whole number from -32768 to 32767; higher runs sooner."})
+    execution_id = uuid7()
+    columns = {
+        "id": execution_id,
+        "name": name,
+        "description": start.description,
+        "type": str(Execution.Type.FLOW if flow else Execution.Type.SCRIPT),
+        "project_id": project_id,
+        "flow_id": flow.pk if flow else None,
+        "flow_version": start.flow_version or (flow.version if flow else None),
+        "script_id": script_hash,
+        "is_productive": start.is_productive,
+        "priority": priority,
+        "input_value": start.inputs,
+        "message": "",
+        "origin": str(origin),
+        "created_by_id": by.pk,
+        "parent_id": start.parent.pk if start.parent else None,
+        "root_id": (start.parent.root_id or start.parent.pk) if start.parent else execution_id,
+        "orphan": start.orphan,
+        "rerun_of_id": start.rerun_of,
+        "reason": "",
+        "attempt": 0,
+        "host_id": None,
+        "scheduled_for": start.scheduled_for,
+        "max_runtime_minutes": runtime,
+        "idempotency_key": start.idempotency_key,
+    }
+    return columns, _first_status(start)
+
+
+def _first_status(start: Start) -> Status:
+    if not start.run:
+        return Status.CREATED
+    if start.scheduled_for and start.scheduled_for > timezone.now():
+        return Status.SCHEDULED
+    return Status.QUEUED
+
+
+def _script_text(start: Start) -> str:
+    if not start.script or not start.script.strip():
+        raise ValidationError({"script": "Give a flow (flow_id or flow_name) or a script."})
+    if "\0" in start.script:
+        raise ValidationError({"script": "A script may not contain null characters."})
+    return start.script
+
+
+def _place(start: Start, by: Any) -> UUID:
+    """Return the project the execution runs in: the given one, else the flow's, else the parent's, else Default."""
+    if start.flow is not None:
+        require(by, Operation.RUN, start.flow)
+    if start.project is not None:
+        project_id = start.project.pk
+    elif start.flow is not None:
+        project_id = start.flow.project_id
+    elif start.parent is not None:
+        project_id = start.parent.project_id
+    else:
+        project_id = Project.default().pk
+    if not may_in_project(by, Operation.RUN, project_id):
+        raise PermissionRefused("You need RUN permission in the project of the execution.")
+    return project_id
+
+
+def _check_input(start: Start) -> None:
+    if start.inputs is not None and not isinstance(start.inputs, dict):
+        raise ValidationError({"input_value": "Give an object, for example {\"name\": \"value\"}."})
+    schema = start.flow.input_schema if start.flow else None
+    if schema is None:
+        return
+    errors = sorted(jsonschema.Draft7Validator(schema).iter_errors(start.inputs or {}), key=lambda e: list(e.path))
+    if errors:
+        raise ValidationError(
+            {"input_value": [f"{_path(error)}: {error.message}" for error in errors[:10]]}, code="input_invalid"
+        )
+
+
+def _path(error: jsonschema.ValidationError) -> str:
+    return "inputs" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+
+
+def run_execution(execution: Execution, *, by: Any) -> Execution:
+    """Start an execution that was only written down. Raises NotRunnable when it was started before."""
+    require(by, Operation.RUN, execution)
+    with transaction.atomic():
+        run_created(execution.pk)
+        announce_ready()
+    execution.refresh_from_db()
+    return execution
+
+
+def run_created(execution_id: UUID) -> None:
+    """Queue a CREATED execution (or schedule it), in the caller's transaction. Raises NotRunnable."""
+    params = {"id": execution_id}
+    later = "e.id = %(id)s AND e.scheduled_for > clock_timestamp()"
+    if not moves.move(later, Status.SCHEDULED, params, sources=[Status.CREATED]) and not moves.move(
+        "e.id = %(id)s", Status.QUEUED, params, sources=[Status.CREATED]
+    ):
+        raise NotRunnable("This execution was started before. Use rerun to start another one like it.")
+
+
+_TREE = """
+WITH RECURSIVE tree AS (
+    SELECT id, host_id, status FROM executions_execution WHERE id = ANY(%(ids)s) AND ended_at IS NULL
+    UNION
+    SELECT c.id, c.host_id, c.status FROM executions_execution c JOIN tree ON c.parent_id = tree.id
+    WHERE NOT c.orphan AND c.ended_at IS NULL
+)
+"""
+
+
+def cancel_execution(execution: Execution, *, by: Any) -> Execution:
+    """Ask for the end of an execution and of the children that belong to it.
+
+    One that no host holds ends at once; otherwise its host stops it (TERM, grace, KILL). Raises AlreadyEnded.
+    """
+    require(by, Operation.RUN, execution)
+    if not cancel_executions([execution.pk]):
+        raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to cancel.")
+    execution.refresh_from_db()
+    return execution
+
+
+def cancel_executions(ids: list[UUID]) -> list[UUID]:
+    """Ask for the end of these executions and their trees; returns the ids of those that were alive."""
+    with transaction.atomic():
+        tree = [row[0] for row in fetch(_TREE + "SELECT id FROM tree", {"ids": ids})]
+        if not tree:
+            return []
+        ended = moves.move(
+            "e.id = ANY(%(tree)s) AND e.host_id IS NULL",
+            Status.ENDED_CANCELLED,
+            {"tree": tree},
+            reason=Reason.CANCELLED,
+            sets=", cancel_requested_at = coalesce(e.cancel_requested_at, clock_timestamp())",
+            tail="ORDER BY e.id FOR NO KEY UPDATE",
+        )
+        flagged = fetch(
+            """
+            WITH live AS (
+                SELECT id FROM executions_execution WHERE id = ANY(%(tree)s) AND ended_at IS NULL
+                AND cancel_requested_at IS NULL ORDER BY id FOR NO KEY UPDATE
+            )
+            UPDATE executions_execution e SET cancel_requested_at = clock_timestamp(), version = version + 1
+            FROM live WHERE e.id = live.id RETURNING e.id, e.host_id
+            """,
+            {"tree": tree},
+        )
+        announce([row[0] for row in flagged])
+        announce_to_host(row[1] for row in flagged if row[1] is not None)
+        if ended:
+            after_end([row.id for row in ended])
+    return tree
+
+
+def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
+    """Start a new execution with the same inputs and options, on the script that is current now."""
+    require(by, Operation.RUN, execution)
+    flow = execution.flow if execution.flow and not execution.flow.is_deleted else None
+    start = Start(
+        flow=flow,
+        script=None if flow else execution.script.text,
+        inputs=execution.input_value,
+        name=execution.name,
+        description=execution.description,
+        project=execution.project,
+        is_productive=execution.is_productive,
+        priority=execution.priority,
+        max_runtime_minutes=execution.max_runtime_minutes,
+        rerun_of=execution.pk,
+    )
+    return start_execution(start, by=by, origin=origin)[0]
+
+
+def trash_execution(execution: Execution, *, by: Any) -> Execution:
+    """Put an ended (or never started) execution into the trash. Raises StillAlive for a living one."""
+    require(by, Operation.DELETE, execution)
+    with transaction.atomic():
+        gone = Execution.objects.filter(pk=execution.pk, deleted_at=None, status__in=[*ENDED, Status.CREATED])
+        if not gone.update(deleted_at=timezone.now(), deleted_by=by):
+            if not Execution.objects.filter(pk=execution.pk).exclude(deleted_at=None).exists():
+                raise StillAlive(f"{execution.name!r} has not ended. Cancel it first.")
+        announce([execution.pk])
+    execution.refresh_from_db()
+    return execution
+
+
+def restore_execution(execution: Execution, *, by: Any) -> Execution:
+    """Take an execution out of the trash."""
+    require(by, Operation.DELETE, execution)
+    with transaction.atomic():
+        Execution.objects.filter(pk=execution.pk).update(deleted_at=None, deleted_by=None)
+        announce([execution.pk])
+    execution.refresh_from_db()
+    return execution

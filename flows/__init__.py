@@ -1,0 +1,1 @@
+"""Flows: named scripts with a handler, their versions and static checks."""

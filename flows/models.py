@@ -1,0 +1,65 @@
+"""Flow, its versions, and the scripts they point at."""
+
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from projects.models import ProjectRecord
+from records.models import unique_name
+
+
+class Script(models.Model):
+    """A script text, stored once under its SHA-256 and never changed: what an execution is pinned to."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64, editable=False)
+    text = models.TextField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+    @classmethod
+    def pin(cls, text: str) -> str:
+        """Store `text` unless it is there already and return its SHA-256, the key of its row."""
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        cls.objects.bulk_create([cls(sha256=digest, text=text)], ignore_conflicts=True)
+        return digest
+
+
+class Flow(ProjectRecord):
+    """A named script with a handler. Each change of the script adds a version; executions pin theirs."""
+
+    script = models.TextField(blank=True, default="")
+    version = models.PositiveIntegerField(default=0, editable=False)  # number of the current FlowVersion
+    pinned = models.ForeignKey(Script, models.PROTECT, null=True, editable=False, related_name="+")
+    has_syntax_error = models.BooleanField(default=False, editable=False)
+    input_schema = models.JSONField(null=True, blank=True)
+    max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [unique_name("flow")]
+        indexes = [models.Index(fields=["project", "name"], name="flow_of_project")]
+
+
+class FlowVersion(models.Model):
+    """What a flow's script was from `created_at` until the next version."""
+
+    flow = models.ForeignKey(Flow, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    script = models.ForeignKey(Script, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["flow", "number"], name="flow_version_unique")]
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"{self.flow}@{self.number}"
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"number": self.number, "sha256": self.script_id, "created_at": self.created_at}

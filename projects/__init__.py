@@ -1,0 +1,1 @@
+"""Projects: the places where records live. The Default project always exists."""

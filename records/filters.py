@@ -1,0 +1,120 @@
+"""The filter expression of lists, in REST (`?filter=`) and flow_api (`filter_=`), as a Django Q.
+
+    {"field": "name", "op": "like", "value": "daily-%"}
+    {"and": [expression, …]}   {"or": [expression, …]}   {"not": expression}
+
+Operators: eq ne lt le gt ge in like ilike is. `like` has the wildcards % and _; `is` takes null, true or false.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import models
+from django.db.models import Q
+
+MAX_DEPTH = 8
+MAX_TERMS = 100
+_COMPARE = {"lt": "lt", "le": "lte", "gt": "gt", "ge": "gte"}
+OPERATORS = ("eq", "ne", *_COMPARE, "in", "like", "ilike", "is")
+
+
+@models.CharField.register_lookup
+@models.TextField.register_lookup
+class Like(models.Lookup[str]):
+    """SQL LIKE with the caller's own wildcards."""
+
+    lookup_name = "sqllike"
+    word = "LIKE"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = self.process_rhs(compiler, connection)
+        return f"{left} {self.word} {right}", [*left_params, *right_params]
+
+
+@models.CharField.register_lookup
+@models.TextField.register_lookup
+class Ilike(Like):
+    lookup_name = "sqlilike"
+    word = "ILIKE"
+
+
+def as_q(expression: Any, model: type[models.Model], fields: Collection[str]) -> Q:
+    """Translate an expression on these fields. Raises ValidationError on `filter`, saying what and where."""
+    return _Translation(model, fields).translate(expression, "filter", 0)
+
+
+class _Translation:
+    def __init__(self, model: type[models.Model], fields: Collection[str]) -> None:
+        self.model, self.fields, self.terms = model, fields, 0
+
+    def translate(self, expression: Any, where: str, depth: int) -> Q:
+        self.terms += 1
+        if depth > MAX_DEPTH or self.terms > MAX_TERMS:
+            raise _wrong(where, f"too large: at most {MAX_DEPTH} levels and {MAX_TERMS} terms")
+        if not isinstance(expression, dict):
+            raise _wrong(where, "expected an object such as {\"field\": \"name\", \"op\": \"eq\", \"value\": \"x\"}")
+        for word in ("and", "or"):
+            if word in expression:
+                return self._combine(word, expression[word], f"{where}.{word}", depth)
+        if "not" in expression:
+            return ~self.translate(expression["not"], f"{where}.not", depth + 1)
+        return self._term(expression, where)
+
+    def _combine(self, word: str, parts: Any, where: str, depth: int) -> Q:
+        if not isinstance(parts, list) or not parts:
+            raise _wrong(where, "expected a list of expressions")
+        combined = Q()
+        for number, part in enumerate(parts):
+            term = self.translate(part, f"{where}[{number}]", depth + 1)
+            combined = combined & term if word == "and" else combined | term
+        return combined
+
+    def _term(self, term: dict[str, Any], where: str) -> Q:
+        name, operator, value = term.get("field"), term.get("op", "eq"), term.get("value")
+        if name not in self.fields:
+            raise _wrong(where, f"no field {name!r} to filter by; there are: {', '.join(sorted(self.fields))}")
+        if operator not in OPERATORS:
+            raise _wrong(where, f"no operator {operator!r}; there are: {', '.join(OPERATORS)}")
+        try:
+            return self._lookup(str(name), operator, value)
+        except (ValidationError, ValueError, TypeError) as error:
+            words = "; ".join(getattr(error, "messages", [str(error)]))
+            raise _wrong(where, f"{value!r} does not fit {name} {operator}: {words}") from error
+
+    def _lookup(self, name: str, operator: str, value: Any) -> Q:
+        column = self._column(name)
+        if operator == "is":
+            if value is None:
+                return Q(**{f"{name}__isnull": True})
+            if isinstance(value, bool):
+                return Q(**{name: value})
+            raise ValueError("takes null, true or false")
+        if operator in ("like", "ilike"):
+            if not isinstance(column, models.CharField | models.TextField):
+                raise ValueError("is for text fields")
+            return Q(**{f"{name}__sql{operator}": str(value)})
+        if operator == "in":
+            if not isinstance(value, list):
+                raise ValueError("takes a list")
+            return Q(**{f"{name}__in": [column.to_python(part) for part in value]})
+        if value is None:
+            if operator not in ("eq", "ne"):
+                raise ValueError("takes a value")
+            return Q(**{f"{name}__isnull": operator == "eq"})
+        fitting = column.to_python(value)
+        if operator in _COMPARE:
+            return Q(**{f"{name}__{_COMPARE[operator]}": fitting})
+        return Q(**{name: fitting}) if operator == "eq" else ~Q(**{name: fitting})
+
+    def _column(self, name: str) -> Any:
+        try:
+            field = self.model._meta.get_field(name)
+        except FieldDoesNotExist:
+            field = next(f for f in self.model._meta.concrete_fields if f.attname == name)
+        return field.target_field if isinstance(field, models.ForeignKey) else field
+
+
+def _wrong(where: str, words: str) -> ValidationError:
+    return ValidationError({"filter": f"{where}: {words}"})

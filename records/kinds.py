@@ -1,0 +1,107 @@
+"""The record types as their doors see them: one `Kind` per type, offered by its app and used by REST and flow_api.
+
+A kind names what can be read and written and which operation does it; it decides nothing itself.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+
+Verb = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One record type.
+
+    `read` are the fields shown, `write` those a caller may set. `references` maps a field to the kind it points
+    to: callers may give `<field>_id` or `<field>_name`. A verb that is None is not offered.
+    """
+
+    name: str
+    model: type[Model]
+    read: tuple[str, ...]
+    write: tuple[str, ...] = ()
+    references: dict[str, str] = field(default_factory=dict)
+    by: str = "name"  # what a bare selector means: "name" or "id"
+    name_field: str = "name"
+    has_trash: bool = True
+    create: Verb | None = None  # (*, by, **fields) -> record
+    save: Verb | None = None  # (record, *, by, **fields) -> record
+    trash: Verb | None = None  # (record, *, by) -> record
+    restore: Verb | None = None  # (record, *, by) -> record
+    duplicate: Verb | None = None  # (record, *, by, name) -> record
+
+    def rows(self, *, trashed: bool = False) -> QuerySet[Any]:
+        """Return the records outside the trash, or (`trashed`) those in it."""
+        rows = self.model._default_manager.all()
+        if not self.has_trash:
+            return rows
+        return rows.exclude(deleted_at=None) if trashed else rows.filter(deleted_at=None)
+
+    def snapshot(self, record: Any, fields: Iterable[str] | None = None) -> dict[str, Any]:
+        """Return the record's readable fields as a dict, the type first."""
+        wanted = self.read if fields is None else tuple(fields)
+        return {"type": self.name, **{name: getattr(record, name) for name in wanted}} if fields is None else {
+            name: getattr(record, name) for name in wanted
+        }
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known under its name. Called once by each app when it is ready."""
+    _kinds[kind.name] = kind
+    return kind
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind with this name. Raises LookupError."""
+    return _kinds[name]
+
+
+def all_kinds() -> list[Kind]:
+    """Return every kind, by name."""
+    return [_kinds[name] for name in sorted(_kinds)]
+
+
+def select(kind: Kind, value: Any, by: str | None = None, rows: QuerySet[Any] | None = None) -> Any:
+    """Return the record selected by name or id, or None. A malformed id selects nothing."""
+    rows = kind.rows() if rows is None else rows
+    if (by or kind.by) == "id":
+        key = _as_key(kind, value)
+        return None if key is None else rows.filter(pk=key).first()
+    return rows.filter(**{kind.name_field: str(value).strip()}).first()
+
+
+def _as_key(kind: Kind, value: Any) -> Any:
+    if isinstance(value, UUID | int):
+        return value
+    try:
+        return kind.model._meta.pk.to_python(value)
+    except ValidationError:
+        return None
+
+
+def resolve_references(kind: Kind, fields: dict[str, Any], visible: Callable[[QuerySet[Any]], QuerySet[Any]]) -> dict[str, Any]:
+    """Replace `<field>_id` and `<field>_name` by the record they name. Raises ValidationError naming the field."""
+    resolved = dict(fields)
+    for name, target_name in kind.references.items():
+        target = kind_of(target_name)
+        for suffix in ("id", "name"):
+            alias = f"{name}_{suffix}"
+            if alias not in resolved:
+                continue
+            value = resolved.pop(alias)
+            if value is None:
+                continue
+            found = select(target, value, by=suffix, rows=visible(target.rows()))
+            if found is None:
+                raise ValidationError({alias: f"There is no {target_name} with this {suffix}: {value!r}."})
+            resolved[name] = found
+    return resolved

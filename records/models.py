@@ -1,0 +1,78 @@
+"""The base of every record: id, name, audit fields and trash. Apps derive their tables from it."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinLengthValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from records.identifiers import uuid7
+
+NAME_LENGTH = 128
+
+
+class RecordQuerySet(models.QuerySet):
+    """Rows with a trash: `alive()` are the ones people see."""
+
+    def alive(self) -> Self:
+        return self.filter(deleted_at=None)
+
+    def trashed(self) -> Self:
+        return self.exclude(deleted_at=None)
+
+
+class Record(models.Model):
+    """A thing people make and keep. Deleting one puts it into the trash, from where it can be restored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=NAME_LENGTH, validators=[MinLengthValidator(1)])
+    description = models.TextField(blank=True, default="")
+    is_readonly = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    modified_at = models.DateTimeField(default=timezone.now, editable=False)
+    modified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    objects = RecordQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        self.name = self.name.strip()
+        super().clean_fields(exclude=exclude)
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.deleted_at is not None
+
+
+def unique_name(model_name: str) -> models.UniqueConstraint:
+    """Return the rule that names are unique per type among records outside the trash."""
+    return models.UniqueConstraint(
+        fields=["name"],
+        condition=Q(deleted_at=None),
+        name=f"{model_name}_name_unique",
+        violation_error_message="There is already a record of this type with this name.",
+    )
+
+
+class RecordIsReadonly(ValidationError):
+    """The record is marked read-only; clear the mark first."""
+
+    def __init__(self, record: Record) -> None:
+        super().__init__({"is_readonly": f"{record.name!r} is read-only. Clear the read-only mark first."})
