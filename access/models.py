@@ -1,7 +1,5 @@
 """Identities: users, their API keys and their memberships in projects."""
 
-import uuid
-
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
@@ -12,9 +10,7 @@ from records.identifiers import uuid7
 class User(AbstractUser):
     """A person who signs in. `is_superuser` and `is_staff` may do everything; others act through memberships."""
 
-    id: models.UUIDField[uuid.UUID, uuid.UUID] = models.UUIDField(  # type: ignore[assignment]
-        primary_key=True, default=uuid7, editable=False
-    )
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
 
     def __str__(self) -> str:
         return self.username

@@ -201,7 +201,7 @@ def _wait_for(
     started: tuple[UUID, ...] = (),
 ) -> Parked:
     alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
-    Wait.objects.bulk_create([Wait(waiter_id=caller.id, target_id=key, return_when=return_when) for key in alive])
+    Wait.objects.bulk_create([Wait(waiter_id=caller.id, target_id=key) for key in alive])
     waiting_for = {
         "kind": "executions",
         "return_when": return_when,

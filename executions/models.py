@@ -157,7 +157,9 @@ class Execution(models.Model):
             ),
             models.Index("root_id", "id", name="execution_of_root"),
             models.Index(F("id").desc(), name="execution_alive", condition=Q(ended_at=None)),
-            models.Index("name", F("id").desc(), name="execution_of_name", opclasses=["varchar_pattern_ops", "uuid_ops"]),
+            models.Index(
+                fields=["name", "-id"], name="execution_of_name", opclasses=["varchar_pattern_ops", "uuid_ops"]
+            ),
         ]
 
     def __str__(self) -> str:
@@ -233,7 +235,6 @@ class Wait(models.Model):
     id = models.BigAutoField(primary_key=True)
     waiter = models.ForeignKey(Execution, models.CASCADE, related_name="waits", db_constraint=False)
     target = models.ForeignKey(Execution, models.CASCADE, related_name="waiters", db_constraint=False)
-    return_when = models.CharField(max_length=16)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["waiter", "target"], name="wait_unique")]

@@ -1,6 +1,9 @@
-"""App declaration of projects."""
+"""App declaration of projects. Sees to it that the Default project exists."""
+
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ProjectsConfig(AppConfig):
@@ -9,3 +12,14 @@ class ProjectsConfig(AppConfig):
 
     def ready(self) -> None:
         from projects import kinds  # noqa: F401  (offers its record types)
+
+        post_migrate.connect(_make_default_project, sender=self)
+
+
+def _make_default_project(using: str, **options: Any) -> None:
+    from projects.models import DEFAULT_PROJECT, Project
+
+    if not Project.objects.using(using).filter(name=DEFAULT_PROJECT, deleted_at=None).exists():
+        Project.objects.using(using).create(
+            name=DEFAULT_PROJECT, description="Holds everything that is not assigned to another project."
+        )
