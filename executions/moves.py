@@ -45,12 +45,12 @@ WITH old AS (
     WHERE {condition} AND e.status = ANY(%(sources)s) {tail}
 ), moved AS (
     UPDATE executions_execution e
-    SET status = %(status)s, reason = %(reason)s, version = e.version + 1 {sets}
+    SET status = %(status)s::varchar, reason = %(reason)s::varchar, version = e.version + 1 {sets}
     FROM old WHERE e.id = old.id
     RETURNING e.id, e.version, e.attempt, old.status AS old
 ), history AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
-    SELECT id, old, %(status)s, %(reason)s, version, attempt, clock_timestamp() FROM moved
+    SELECT id, old, %(status)s::varchar, %(reason)s::varchar, version, attempt, clock_timestamp() FROM moved
 )
 SELECT id, version, attempt, old FROM moved
 """
@@ -85,14 +85,22 @@ _CREATE = """
 WITH made AS (
     INSERT INTO executions_execution ({columns}, version, created_at, started_at, ready_at, deadline_at)
     VALUES ({places}, 1, clock_timestamp(),
-        CASE WHEN %(status)s = 'RUNNING' THEN clock_timestamp() END,
-        CASE %(status)s WHEN 'QUEUED' THEN clock_timestamp() WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
-        CASE WHEN %(status)s = 'RUNNING' THEN clock_timestamp() + %(max_runtime_minutes)s * interval '1 minute' END)
+        CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() END,
+        CASE %(status)s::varchar WHEN 'QUEUED' THEN clock_timestamp() WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
+        CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' END)
     RETURNING id, status, attempt
 )
 INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
 SELECT id, '', status, '', 1, attempt, clock_timestamp() FROM made
 """
+
+
+# A parameter used twice must have one type in both places.
+_CASTS = {"status": "varchar", "scheduled_for": "timestamptz", "max_runtime_minutes": "float8"}
+
+
+def _place(name: str) -> str:
+    return f"%({name})s::{_CASTS[name]}" if name in _CASTS else f"%({name})s"
 
 
 def create(status: Status, columns: dict[str, Any]) -> None:
@@ -102,7 +110,7 @@ def create(status: Status, columns: dict[str, Any]) -> None:
         for name, value in columns.items()
     }
     params["status"] = str(status)
-    sql = _CREATE.format(columns=", ".join(params), places=", ".join(f"%({name})s" for name in params))
+    sql = _CREATE.format(columns=", ".join(params), places=", ".join(_place(name) for name in params))
     fetch(sql, params)
     announce([columns["id"]])
 

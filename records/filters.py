@@ -21,7 +21,7 @@ OPERATORS = ("eq", "ne", *_COMPARE, "in", "like", "ilike", "is")
 
 @models.CharField.register_lookup
 @models.TextField.register_lookup
-class Like(models.Lookup[str]):
+class Like(models.Lookup):
     """SQL LIKE with the caller's own wildcards."""
 
     lookup_name = "sqllike"
