@@ -54,7 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "engine_site.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -114,11 +114,13 @@ def _database() -> dict[str, Any]:
         "HOST": parts.pop("host", ""),
         "PORT": parts.pop("port", ""),
         "OPTIONS": options,
+        # The database may have been restarted since: a worn connection is replaced, not used.
+        "CONN_HEALTH_CHECKS": True,
     }
     options |= parts
     if ENVIRONMENT.role == "web":
         # Under ASGI each request runs in its own thread, so connections kept per thread would never be reused.
-        options["pool"] = {"min_size": 2, "max_size": 20, "timeout": 10, "max_idle": 300}
+        options["pool"] = {"min_size": 2, "max_size": 20, "timeout": 5, "max_idle": 300}
         database["CONN_MAX_AGE"] = 0
     else:
         database["CONN_MAX_AGE"] = None
