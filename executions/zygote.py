@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from typing import Any
 
 from executions.flow_libraries import FLOW_LIBRARIES, build_shelf
 
+PROJECT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 20.0
 STOP_TIMEOUT = 3.0
 _BOOT = "import sys; sys.path.append(sys.argv[2]); from flow_api.zygote import main; main()"
@@ -67,10 +69,18 @@ Event = Ready | Spawned | Exited
 class Zygote:
     """One zygote process, and the sockets to it. Not to be shared between processes."""
 
-    def __init__(self, libraries: Sequence[str] = FLOW_LIBRARIES, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        libraries: Sequence[str] = FLOW_LIBRARIES,
+        directory: Path | None = None,
+        hidden: Sequence[Path] = (PROJECT,),
+    ) -> None:
+        """`directory` is where its folder is made; `hidden` are folders of ours that may lie beneath visible ones."""
         self.isolation: tuple[tuple[str, bool, str], ...] = ()
         self._libraries = libraries
         self._directory = directory
+        self._hidden = [path.resolve() for path in hidden]
+        self._pids: dict[str, int] = {}
         self._home: Path | None = None
         self._lock: int | None = None
         self._control: socket.socket | None = None
@@ -85,6 +95,7 @@ class Zygote:
         self._lock = _lock(self._home)
         shelf = build_shelf(self._home / "lib", self._libraries)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         with theirs:
             self._process = subprocess.Popen(
                 self._command(theirs.fileno(), shelf),
@@ -94,11 +105,15 @@ class Zygote:
                 start_new_session=True,  # a Ctrl-C at the terminal is the host's to act on
                 cwd="/",
             )
-        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._wait_until_ready()
 
     def _command(self, control: int, shelf: Path) -> list[str]:
-        config = {"control": control, "home": str(self._home), "shelf": str(shelf), "host_pid": os.getpid()}
+        places = {
+            "home": str(self._home),
+            "shelf": str(shelf),
+            "hidden": [str(path) for path in self._hidden],
+        }
+        config = places | {"control": control, "host_pid": os.getpid()}
         interpreter = os.path.realpath(
             sys.executable
         )  # the venv's link lies in the clone, which flows do not see
@@ -169,11 +184,23 @@ class Zygote:
             except ConnectionError:
                 data, ancillary = b"", []
             if data:
-                events.append(_event(json.loads(data), _sender(ancillary)))
+                events.append(self._event(json.loads(data), ancillary))
             elif events:
                 return events  # the end is told by the next call
             else:
                 raise ZygoteDied("the zygote has ended")
+
+    def _event(self, message: dict[str, Any], ancillary: Sequence[tuple[int, int, bytes]]) -> Event:
+        if "spawned" in message:
+            key = message["spawned"]
+            self._pids[key] = _sender(ancillary) if message["translated"] else message["pid"]
+            return Spawned(key, self._pids[key])
+        if "exited" in message:
+            key = message.pop("exited")
+            return Exited(key, **message | {"pid": self._pids.pop(key, message["pid"])})
+        return Ready(
+            tuple((str(layer), bool(active), str(note)) for layer, active, note in message["isolation"])
+        )
 
     def close(self) -> None:
         """Will end the zygote with everything that it forked, and remove what it left."""
@@ -194,16 +221,12 @@ class Zygote:
         self._control = self._process = self._home = self._lock = None
 
 
-def _event(message: dict[str, Any], sender: int | None) -> Event:
-    if "spawned" in message:
-        return Spawned(message["spawned"], message["pid"])
-    if "exited" in message:
-        return Exited(message.pop("exited"), **message)
-    return Ready(tuple((str(layer), bool(active), str(note)) for layer, active, note in message["isolation"]))
-
-
-def _sender(ancillary: Sequence[tuple[int, int, bytes]]) -> int | None:
-    return None
+def _sender(ancillary: Sequence[tuple[int, int, bytes]]) -> int:
+    # The zygote may count processes in a namespace of its own; the kernel translates the number in the credentials.
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return int(struct.unpack("iII", data[:12])[0])
+    return 0
 
 
 def _environment(home: Path) -> dict[str, str]:

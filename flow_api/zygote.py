@@ -16,16 +16,23 @@ It holds no secrets, knows no database, runs no code of a script itself, and has
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import resource
 import select
 import signal
 import socket
+import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from flow_api import frame
+from flow_api.sandbox import kernel, namespaces
+from flow_api.sandbox.cage import Cage, Slot
 
 PRELOADED = (
     "asyncio", "base64", "collections.abc", "concurrent.futures", "csv", "dataclasses", "datetime", "decimal", "email",
@@ -36,19 +43,27 @@ PRELOADED = (
 )  # fmt: skip
 
 
+EXIT_NOT_CONFINED = 72
+
+
 @dataclass
 class Run:
     """One child, from its fork to its reaping."""
 
     key: str
     pid: int
+    slot: Slot
 
 
 class Zygote:
     """Forks children when told, and tells when they are gone."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, cage: Cage, *, translates: bool) -> None:
         self._control = control
+        self._cage = cage
+        self._translates = (
+            translates  # our numbers of processes mean nothing to the host; the kernel knows both
+        )
         self._runs: dict[int, Run] = {}
         self._outbox: list[tuple[bytes, list[Any]]] = []
         self._poll = select.poll()
@@ -62,9 +77,9 @@ class Zygote:
         control.setblocking(False)
         self._poll.register(self._woken, select.POLLIN)
 
-    def serve(self, isolation: list[tuple[str, bool, str]]) -> None:
+    def serve(self) -> None:
         """Will work until the host says stop or is gone."""
-        self._tell({"ready": True, "isolation": isolation})
+        self._tell({"ready": True, "isolation": self._cage.describe()})
         while True:
             self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._outbox else 0))
             for descriptor, _ in self._poll.poll():
@@ -77,9 +92,13 @@ class Zygote:
             self._send_outbox()
 
     def end_all(self) -> None:
-        """Will kill every run that is left."""
-        for run in self._runs.values():
-            _kill_group(run.pid, signal.SIGKILL)
+        """Will kill every run that is left, and all that they started."""
+        runs, self._runs = list(self._runs.values()), {}
+        for run in runs:
+            _signal_group(run.pid, signal.SIGKILL)
+        for run in runs:
+            os.waitpid(run.pid, 0)
+            self._cage.release(run.slot, ())
 
     # the host's side
 
@@ -91,30 +110,27 @@ class Zygote:
                 return True
             except ConnectionError:
                 return False
-            if not data:
-                return False
-            message = json.loads(data)
             try:
+                message = json.loads(data) if data else {"stop": True}
                 if "stop" in message:
                     return False
                 if "spawn" in message:
                     self._spawn(message, descriptors)
                 elif "kill" in message:
-                    self._kill(message["kill"], message["signal"])
+                    self._signal(message["kill"], message["signal"])
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
 
-    def _tell(self, message: dict[str, Any]) -> None:
-        self._outbox.append((json.dumps(message).encode(), []))
+    def _tell(self, message: dict[str, Any], ancillary: list[Any] | None = None) -> None:
+        self._outbox.append((json.dumps(message).encode(), ancillary or []))
         self._send_outbox()
 
     def _send_outbox(self) -> None:
         # Never blocks: a host that is busy sending to us would wait for us, and we for it.
         while self._outbox:
-            data, ancillary = self._outbox[0]
             try:
-                self._control.sendmsg([data], ancillary)
+                self._control.sendmsg([self._outbox[0][0]], self._outbox[0][1])
             except BlockingIOError:
                 return
             except OSError:
@@ -125,11 +141,15 @@ class Zygote:
     # the children's side
 
     def _spawn(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        key = message["spawn"]
+        key, limits = message["spawn"], message["limits"]
+        slot = None
         try:
             channel, output = descriptors
+            slot = self._cage.take(limits)
             pid = os.fork()
         except (OSError, ValueError) as error:
+            if slot is not None:
+                self._cage.release(slot, self._runs)
             usage: dict[str, Any] = {
                 "exit_code": None,
                 "signal": None,
@@ -139,14 +159,21 @@ class Zygote:
             self._tell({"exited": key, "pid": 0, "error": f"cannot start a process: {error}"} | usage)
             return
         if pid == 0:
-            _be_child(channel, output, message)
-        self._runs[pid] = Run(key, pid)
-        self._tell({"spawned": key, "pid": pid})
+            _be_child(channel, output, lambda: self._cage.enter(slot, limits, message["name"]))
+        self._runs[pid] = Run(key, pid, slot)
+        self._tell_spawned(key, pid)
 
-    def _kill(self, key: str, signum: int) -> None:
+    def _tell_spawned(self, key: str, pid: int) -> None:
+        ancillary = []
+        if self._translates:
+            credentials = struct.pack("iII", pid, os.getuid(), os.getgid())
+            ancillary = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)]
+        self._tell({"spawned": key, "pid": pid, "translated": self._translates}, ancillary)
+
+    def _signal(self, key: str, signum: int) -> None:
         for run in self._runs.values():
             if run.key == key:
-                _kill_group(run.pid, signum)
+                _signal_group(run.pid, signum)
 
     def _reap(self) -> None:
         while True:
@@ -158,11 +185,12 @@ class Zygote:
                 return
             run = self._runs.pop(found.si_pid, None)
             if run is not None:
-                _kill_group(
+                _signal_group(
                     run.pid, signal.SIGKILL
-                )  # its leader is not reaped yet, so the number is still its own
+                )  # its leader is not reaped yet: the number is still its own
             _, status, usage = os.wait4(found.si_pid, 0)
             if run is not None:
+                self._cage.release(run.slot, self._runs)
                 self._tell_exited(run, status, usage)
 
     def _tell_exited(self, run: Run, status: int, usage: resource.struct_rusage) -> None:
@@ -179,38 +207,40 @@ class Zygote:
         )
 
 
-def _kill_group(pid: int, signum: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
+def _signal_group(pid: int, signum: int) -> None:
+    try:
         os.killpg(pid, signum)
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, signum)  # it may not have made its group yet
+    except ProcessLookupError:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)  # it has not made its group yet
+    except PermissionError:
+        pass  # only zombies are left of it
 
 
-def _be_child(channel: int, output: int, message: dict[str, Any]) -> NoReturn:
+def _be_child(channel: int, output: int, confine: Callable[[], None]) -> NoReturn:
+    status = EXIT_NOT_CONFINED
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
         null = os.open(os.devnull, os.O_RDONLY)
-        channel = os.dup(channel) if channel < 3 else channel
-        for source, target in ((null, 0), (output, 1), (output, 2), (channel, 3)):
-            os.dup2(source, target, inheritable=target < 3)
+        for source, target in ((null, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        confine()
+        os.dup2(channel, 3, inheritable=False)
         os.closerange(4, 65536)
         gc.enable()
-        from flow_api import frame
-
         frame.main(socket.socket(fileno=3))
+    except BaseException as error:
+        os.write(2, f"the flow process could not be confined, and did not start: {error}\n".encode())
     finally:
-        os._exit(71)
+        os._exit(status)
 
 
 def preload() -> None:
     """Will import what flows commonly use; what is not installed is left out."""
-    import importlib
-
-    from flow_api import frame  # noqa: F401
-
     for name in PRELOADED:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -219,12 +249,19 @@ def preload() -> None:
 def main() -> None:
     """Will be the zygote; its one argument is its configuration in JSON."""
     config: dict[str, Any] = json.loads(sys.argv[1])
-    zygote = Zygote(socket.socket(fileno=config["control"]))
+    number = os.getpid()
+    surroundings = namespaces.enter(config["home"], config["shelf"], config["hidden"], config["host_pid"])
+    if not surroundings.has_processes:
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        namespaces.die_with(config["host_pid"], sys.exit)
+    cage = Cage(surroundings, config["home"], config["shelf"], number)
+    control = socket.socket(fileno=config["control"])
+    zygote = Zygote(control, cage, translates=surroundings.has_processes)
     preload()
     gc.collect()
     gc.freeze()
     gc.disable()
     try:
-        zygote.serve([("sandbox", False, "not built yet")])
+        zygote.serve()
     finally:
         zygote.end_all()

@@ -1,0 +1,116 @@
+"""A user of its own for each running flow process, when the zygote is root; otherwise no capabilities at all.
+
+`cage` takes the uid on in the child. With it the kernel keeps runs apart, counts their processes one by one, and can
+end everything that a run started, wherever it hides.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+
+from flow_api.sandbox import kernel
+
+SLOTS = 4096
+# A range that distributions and containers leave unused; each zygote has its own block of it.
+_FIRST_UID = 1_900_000_000
+_BLOCKS = 48_000
+
+# Nothing in a flow process may use real-time scheduling, so the limit on it can say whose process one is: it is
+# inherited, and may be lowered but not raised.
+_MARK = resource.RLIMIT_RTTIME
+_FIRST_MARK = 1 << 40
+
+
+def uid_block(zygote: int) -> range:
+    """Will return the uids of a zygote, or an empty range if this user namespace has none to spare."""
+    first = _FIRST_UID + (zygote % _BLOCKS) * SLOTS
+    with open("/proc/self/uid_map") as mapping:
+        spans = [tuple(map(int, line.split())) for line in mapping]
+    for start, _, count in spans:
+        if start <= first and first + SLOTS <= start + count:
+            return range(first, first + SLOTS)
+    start, _, count = max(spans, key=lambda span: span[2])
+    spare = min(SLOTS, count // 4)  # in a container with few ids: the upper end, where no accounts are
+    return range(start + count - spare, start + count) if spare >= 64 else range(0)
+
+
+def become(uid: int) -> None:
+    """Will make this process that user, for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def mark(serial: int) -> None:
+    """Will mark this process and all it starts as belonging to one run."""
+    resource.setrlimit(_MARK, (_FIRST_MARK + serial, _FIRST_MARK + serial))
+
+
+def kill_all_of(uid: int, *, is_first_process: bool) -> None:
+    """Will kill every process of that user at once, so that none can fork away."""
+    if not is_first_process:
+        _kill_from_child(uid)
+        return
+    try:
+        # Both ids: with the real one still root's, every process of root would be meant. Nobody can answer in kind,
+        # because the first process of a namespace is not killed from within it.
+        os.setresuid(uid, uid, 0)
+        _kill_everyone_permitted()
+    finally:
+        os.setresuid(0, 0, 0)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, int(signal.SIGKILL))  # a change of user cleared it
+
+
+def _kill_from_child(uid: int) -> None:
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        become(uid)
+        _kill_everyone_permitted()
+    finally:
+        os._exit(0)
+
+
+def _kill_everyone_permitted() -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(-1, signal.SIGKILL)
+
+
+def kill_strays(running: Iterable[int], leaders: Iterable[int]) -> None:
+    """Will kill orphans whose run is not among the running ones. For runs that share one user."""
+    marks = {_FIRST_MARK + serial for serial in running} | {
+        resource.RLIM_INFINITY
+    }  # infinity: the zygote's own
+    known = set(leaders)
+    for _ in range(
+        1000
+    ):  # each round may orphan the next generation; the limit is against a bomb that outruns us
+        strays = [pid for pid in _children() if pid not in known and _mark_of(pid) not in marks]
+        if not strays:
+            return
+        for pid in strays:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as children:
+            return [int(pid) for pid in children.read().split()]
+    except OSError:
+        return []
+
+
+def _mark_of(pid: int) -> int:
+    try:
+        return resource.prlimit(pid, _MARK)[1]
+    except OSError:
+        return resource.RLIM_INFINITY  # already gone
