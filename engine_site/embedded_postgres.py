@@ -88,8 +88,14 @@ class EmbeddedPostgres:
             raise
         return self.database_url
 
-    def stop(self) -> None:
-        """Stop the server if we started it: at once for its clients, and cleanly for its files."""
+    def has_died(self) -> bool:
+        """Tell whether the server that we started has ended by itself; `start` brings it back."""
+        return self.process is not None and self.process.poll() is not None
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop the server if we started it, cleanly for its files; `at_once` leaves tidying to the next start."""
+        if at_once and self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
         self._halt()
         if self._lock is not None:
             os.close(self._lock)
@@ -149,6 +155,8 @@ class EmbeddedPostgres:
     # -- Starting and stopping ------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
         lock = os.open(self.data / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

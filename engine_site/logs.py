@@ -64,5 +64,7 @@ def logging_settings(log_format: str, level: str, role: str) -> dict[str, Any]:
             # One line a request is noise; refusals and errors stay.
             "django.channels.server": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},
+            # Its comings and goings are told by the supervisor and the host.
+            "django-q": {"level": "WARNING"},
         },
     }
