@@ -49,7 +49,9 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
 def api_key_create(request: HttpRequest) -> HttpResponse:
     """Make a key and show it, this once: the answer is the only place where it stands."""
     days = request.POST.get("days", "")
-    expires_at = timezone.now() + timedelta(days=int(days)) if days.isdecimal() and int(days) < 36500 else None
+    expires_at = (
+        timezone.now() + timedelta(days=int(days)) if days.isdecimal() and int(days) < 36500 else None
+    )
     try:
         key, text = create_api_key(request.user, request.POST.get("name", ""), expires_at)  # type: ignore[arg-type]
     except ValidationError as error:

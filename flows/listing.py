@@ -20,7 +20,11 @@ LATEST_SHOWN = 6
 def list_flows(flows: "QuerySet[Flow]", parameters: Mapping[str, Any]) -> KeyPage[Flow]:
     """Return a page of flows, filtered by the parameters q, project, problems and trash."""
     in_trash = "trash" in parameters
-    flows = flows.exclude(deleted_at=None) if in_trash else flows.filter(deleted_at=None, project__deleted_at=None)
+    flows = (
+        flows.exclude(deleted_at=None)
+        if in_trash
+        else flows.filter(deleted_at=None, project__deleted_at=None)
+    )
     if text := parameters.get("q", "").strip():
         flows = flows.filter(name__icontains=text)
     if project_id := _uuid(parameters.get("project", "")):

@@ -17,5 +17,9 @@ urlpatterns = [
     path("flows/<uuid:flow_id>/duplicate/", views.flow_duplicate, name="flow-duplicate"),
     path("flows/<uuid:flow_id>/delete/", views.flow_delete, name="flow-delete"),
     path("flows/<uuid:flow_id>/restore/", views.flow_restore, name="flow-restore"),
-    path("flows/<uuid:flow_id>/history/<int:number>/restore/", views.version_restore, name="flow-version-restore"),
+    path(
+        "flows/<uuid:flow_id>/history/<int:number>/restore/",
+        views.version_restore,
+        name="flow-version-restore",
+    ),
 ]

@@ -75,7 +75,9 @@ def flow_schema(request: HttpRequest, flow_id: UUID) -> HttpResponse:
     """Show the JSON Schema of the inputs; by POST change it. An empty one means that any inputs will do."""
     flow = _find(request, flow_id)
     context = _context(request, flow, "schema")
-    text = json.dumps(flow.input_schema, indent=2, ensure_ascii=False) if flow.input_schema is not None else ""
+    text = (
+        json.dumps(flow.input_schema, indent=2, ensure_ascii=False) if flow.input_schema is not None else ""
+    )
     if request.method == "POST":
         text = request.POST.get("input_schema", "")
         try:
@@ -88,7 +90,9 @@ def flow_schema(request: HttpRequest, flow_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Saved the schema.")
             return redirect("flow-schema", flow_id)
-    return render(request, "flows/schema.html", context | {"text": text}, status=422 if "error" in context else 200)
+    return render(
+        request, "flows/schema.html", context | {"text": text}, status=422 if "error" in context else 200
+    )
 
 
 @require_GET
@@ -144,7 +148,9 @@ def flow_save(request: HttpRequest, flow_id: UUID) -> HttpResponse:
     based_on = given.get("version")
     if flow.version != based_on and not given.get("overwrite") and given["script"] != flow.script:
         who = flow.modified_by.username if flow.modified_by else "someone"
-        return json_error("conflict", f"{who} saved version {flow.version} meanwhile.", 409, version=flow.version)
+        return json_error(
+            "conflict", f"{who} saved version {flow.version} meanwhile.", 409, version=flow.version
+        )
     try:
         operations.save_flow(flow, by=request.user, script=given["script"])
     except ValidationError as error:
@@ -218,7 +224,9 @@ def version_restore(request: HttpRequest, flow_id: UUID, number: int) -> HttpRes
 
 
 def _find(request: HttpRequest, flow_id: UUID) -> Flow:
-    return visible_or_404(request, Flow.objects.select_related("project", "modified_by", "created_by"), flow_id)
+    return visible_or_404(
+        request, Flow.objects.select_related("project", "modified_by", "created_by"), flow_id
+    )
 
 
 def _context(request: HttpRequest, flow: Flow, tab: str) -> dict[str, Any]:
@@ -237,15 +245,23 @@ def _context(request: HttpRequest, flow: Flow, tab: str) -> dict[str, Any]:
 def _executions(flow: Flow) -> Any:
     # Through the relation: flows may not import executions, which come later in the order of apps.
     executions: Any = flow.executions.filter(deleted_at=None)  # type: ignore[attr-defined]
-    return executions.select_related("created_by", "flow").defer("input_value", "output_value", "waiting_for").order_by("-id")
+    return (
+        executions.select_related("created_by", "flow")
+        .defer("input_value", "output_value", "waiting_for")
+        .order_by("-id")
+    )
 
 
 def _projects(request: HttpRequest) -> list[Project]:
-    return list(visible(request.user, Project.objects.alive()).only("id", "name").order_by("name")[:PROJECTS_OFFERED])
+    return list(
+        visible(request.user, Project.objects.alive()).only("id", "name").order_by("name")[:PROJECTS_OFFERED]
+    )
 
 
 def _version(flow: Flow, number: int) -> dict[str, Any]:
-    version = FlowVersion.objects.filter(flow=flow, number=number).select_related("script", "created_by").first()
+    version = (
+        FlowVersion.objects.filter(flow=flow, number=number).select_related("script", "created_by").first()
+    )
     if version is None:
         raise Http404
     before = FlowVersion.objects.filter(flow=flow, number__lt=number).select_related("script").first()

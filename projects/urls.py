@@ -12,5 +12,9 @@ urlpatterns = [
     path("projects/<uuid:project_id>/delete/", views.project_delete, name="project-delete"),
     path("projects/<uuid:project_id>/restore/", views.project_restore, name="project-restore"),
     path("projects/<uuid:project_id>/members/", views.member_set, name="project-member-set"),
-    path("projects/<uuid:project_id>/members/<uuid:user_id>/remove/", views.member_remove, name="project-member-remove"),
+    path(
+        "projects/<uuid:project_id>/members/<uuid:user_id>/remove/",
+        views.member_remove,
+        name="project-member-remove",
+    ),
 ]

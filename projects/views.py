@@ -32,7 +32,9 @@ def project_list(request: HttpRequest) -> HttpResponse:
     if text:
         rows = rows.filter(name__icontains=text)
     context = {
-        "list": page_by_key(rows, request.GET, "id", descending=True) if in_trash else page_by_key(rows, request.GET, "name"),
+        "list": page_by_key(rows, request.GET, "id", descending=True)
+        if in_trash
+        else page_by_key(rows, request.GET, "name"),
         "in_trash": in_trash,
         "text": text,
         "may_create": is_unrestricted(request.user),
@@ -64,14 +66,21 @@ def project_detail(request: HttpRequest, project_id: UUID) -> HttpResponse:
     executions: Any = project.executions.filter(deleted_at=None)  # type: ignore[attr-defined]
     context = {
         "project": project,
-        "flows": list(flows.only("id", "name", "has_syntax_error", "version", "modified_at").order_by("name")[:FLOWS_SHOWN + 1]),
+        "flows": list(
+            flows.only("id", "name", "has_syntax_error", "version", "modified_at").order_by("name")[
+                : FLOWS_SHOWN + 1
+            ]
+        ),
         "flows_shown": FLOWS_SHOWN,
         "executions": list(
-            executions.select_related("created_by", "flow").defer("input_value", "output_value", "waiting_for")
+            executions.select_related("created_by", "flow")
+            .defer("input_value", "output_value", "waiting_for")
             .order_by("-id")[:EXECUTIONS_SHOWN]
         ),
         "members": list(
-            Membership.objects.filter(project=project).select_related("user").order_by("user__username")[:MEMBERS_SHOWN]
+            Membership.objects.filter(project=project)
+            .select_related("user")
+            .order_by("user__username")[:MEMBERS_SHOWN]
         ),
         "roles": Membership.Role.choices,
         "may_edit": not project.is_deleted and may(request.user, Operation.UPDATE, project),

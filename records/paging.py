@@ -25,7 +25,12 @@ class KeyPage(Generic[M]):
 
 
 def page_by_key(
-    records: "QuerySet[M]", parameters: Mapping[str, Any], key: str, *, descending: bool = False, size: int = PAGE_SIZE
+    records: "QuerySet[M]",
+    parameters: Mapping[str, Any],
+    key: str,
+    *,
+    descending: bool = False,
+    size: int = PAGE_SIZE,
 ) -> KeyPage[M]:
     """Return the page of `records` behind the row whose key stands in the parameter `after`."""
     after = parameters.get("after", "")

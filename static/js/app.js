@@ -12,6 +12,7 @@ import "./ui/rows.js";
 import "./ui/search.js";
 import "./ui/shortcuts.js";
 import "./ui/requests.js";
+import "./ui/forms.js";
 import "./ui/json_tree.js";
 
 export { icon };

@@ -1,0 +1,129 @@
+"""Pages that span several apps: the dashboard, the search over names, and the buttons that start a flow."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from access.pages import page, visible_or_404, words_of
+from access.permissions import visible
+from engine_site import chart, figures
+from executions.models import Execution
+from executions.operations import Start, start_execution
+from flows.models import Flow
+from projects.models import Project
+
+LATEST_SHOWN = 12
+HITS_PER_TYPE = 6
+
+
+@require_GET
+@page
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show what happened in the last week, what happens now, and the first steps while nothing has run."""
+    latest = list(_latest(request)[:LATEST_SHOWN])
+    days = figures.executions_by_day(request.user)
+    context: dict[str, Any] = {
+        "executions": latest,
+        "columns": chart.columns(days),
+        "chart": chart,
+        "total": sum(day.total for day in days),
+        "ratio": figures.success_ratio(days),
+        "alive": figures.alive_now(request.user),
+    }
+    if not latest:
+        flows = visible(request.user, Flow.objects.alive())
+        context["first_flow"] = flows.only("id", "name").order_by("name").first()
+        context["base_url"] = request.build_absolute_uri("/").rstrip("/")
+    return render(request, "site/dashboard.html", context)
+
+
+def _latest(request: HttpRequest) -> Any:
+    executions = visible(request.user, Execution.objects.alive()).select_related(
+        "created_by", "flow", "project"
+    )
+    return executions.defer("input_value", "output_value", "waiting_for", "flow__script").order_by("-id")
+
+
+@require_GET
+@page
+def search(request: HttpRequest) -> HttpResponse:
+    """Find flows and projects by a part of their name, executions by its beginning, any of them by id."""
+    text = request.GET.get("q", "").strip()
+    context = {"text": text, "groups": _hits(request, text) if text else []}
+    if request.headers.get("HX-Request"):
+        return render(request, "site/search_hits.html", context)
+    return render(request, "site/search.html", context)
+
+
+def _hits(request: HttpRequest, text: str) -> list[dict[str, Any]]:
+    flows = (
+        visible(request.user, Flow.objects.alive())
+        .select_related("project")
+        .only("id", "name", "project__name")
+    )
+    projects = visible(request.user, Project.objects.alive()).only("id", "name")
+    executions = visible(request.user, Execution.objects.alive()).only("id", "name", "status", "created_at")
+    try:
+        wanted: UUID | None = UUID(text)
+    except ValueError:
+        wanted = None
+    if wanted:
+        flows, projects, executions = (rows.filter(pk=wanted) for rows in (flows, projects, executions))
+    else:
+        flows = flows.filter(name__icontains=text).order_by("name")
+        projects = projects.filter(name__icontains=text).order_by("name")
+        # By its beginning: only that has an index, and there may be millions.
+        executions = executions.filter(name__startswith=text).order_by("name", "-id")
+    found = [
+        {"word": "Flows", "icon": "code", "page": "flow-detail", "hits": list(flows[:HITS_PER_TYPE])},
+        {
+            "word": "Projects",
+            "icon": "folder",
+            "page": "project-detail",
+            "hits": list(projects[:HITS_PER_TYPE]),
+        },
+        {
+            "word": "Executions",
+            "icon": "",
+            "page": "execution-detail",
+            "hits": list(executions[:HITS_PER_TYPE]),
+        },
+    ]
+    return [group for group in found if group["hits"]]
+
+
+@require_POST
+@page
+def flow_run(request: HttpRequest, flow_id: UUID) -> HttpResponse:
+    """Start a flow and open its execution. What is wrong with the inputs is said where they were typed."""
+    flow = visible_or_404(request, Flow.objects.alive(), flow_id)
+    try:
+        inputs = _inputs(request.POST.get("inputs", ""))
+        start = Start(flow=flow, inputs=inputs, is_productive=request.POST.get("mode") != "dev")
+        execution, _ = start_execution(start, by=request.user, origin=Execution.Origin.USER)
+    except ValidationError as error:
+        if request.headers.get("HX-Request"):
+            return render(request, "flows/run_error.html", {"error": words_of(error)})
+        messages.error(request, f"“{flow.name}” was not started. {words_of(error)}")
+        return redirect("flow-detail", flow_id)
+    address = reverse("execution-detail", args=[execution.pk])
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def _inputs(text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        message = f"The inputs are not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
+        raise ValidationError(message) from error
