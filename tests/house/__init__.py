@@ -1,0 +1,1 @@
+"""Tests of the house itself: its layout, settings, database, processes and probes."""
