@@ -6,11 +6,15 @@ Every variable is described in `environment.py`. Nothing here starts a process o
 import warnings
 from typing import Any
 
+import django_stubs_ext
 import psycopg.conninfo
 
 from engine_site import logs
 from engine_site.embedded_postgres import EmbeddedPostgres
 from engine_site.environment import CLONE, read_environment
+
+# Annotations such as `Field[str, str]` are evaluated when a module loads; Django's classes learn to bear it.
+django_stubs_ext.monkeypatch()
 
 ENVIRONMENT = read_environment()
 
