@@ -43,7 +43,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from flow_api.exceptions import (
     EngineException,
@@ -110,23 +110,57 @@ def _parse(body: bytes) -> dict[str, Any]:
     return message
 
 
+_BEGIN = encode({"n": 0, "call": "begin", "args": {}, "line": None})
+
+
+def _value_of(answer: dict[str, Any]) -> Any:
+    error = answer.get("error")
+    if error is None:
+        return answer.get("value")
+    raise error_named(error.get("type", ""), error.get("message", ""), error.get("data"))
+
+
 class Channel:
     """Asks the host, sends notes to it, and holds the signal that ends this execution once there is one."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.script_filename: str | None = None
-        self.signal: LifecycleSignal | None = None
-        self._socket = sock
-        self._process = os.getpid()
-        self._main_thread = threading.get_ident()
+    def __init__(self) -> None:
         self._turn = threading.RLock()  # one request at a time
         self._writing = threading.Lock()
+        self._main_thread = threading.get_ident()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.script_filename: str | None = None
+        self.signal: LifecycleSignal | None = None
+        self._socket: socket.socket | None = None
+        self._process = 0
         self._decoder = Decoder()
         self._number = 0
         self._log_number = 0
         self._armed = False
         self._shields = 0
         self._deferred = False
+
+    # beginning
+
+    def ask_to_begin(self, sock: socket.socket) -> None:
+        """Will send request 0. The zygote does it before it forks, so that host and fork work at the same time."""
+        self._reset()
+        self._socket = sock
+        sock.sendall(_BEGIN)
+        self._number = 1
+
+    def begin(self) -> dict[str, Any]:
+        """Will return the answer to request 0, and belong to this process from now on."""
+        self._process = os.getpid()
+        begin: dict[str, Any] = _value_of(self._receive(0))
+        self.script_filename = begin["filename"]
+        return begin
+
+    def descriptor(self) -> int:
+        """Will return the number of the socket."""
+        assert self._socket is not None
+        return self._socket.fileno()
 
     # asking
 
@@ -141,23 +175,22 @@ class Channel:
             number, self._number = self._number, self._number + 1
             self._send(request)
             answer = self._receive(number)
-        error = answer.get("error")
-        if error is None:
-            return answer.get("value")
-        raised = error_named(error.get("type", ""), error.get("message", ""), error.get("data"))
-        if isinstance(raised, LifecycleSignal):
+        try:
+            return _value_of(answer)
+        except LifecycleSignal as raised:
             self.end_with(raised)
-        raise raised
 
     def _receive(self, number: int) -> dict[str, Any]:
+        assert self._socket is not None
+        data = b""
         while True:
-            data = self._socket.recv(_READ_SIZE)
-            if not data:
-                self.end_with(ExecutionCancel("the connection to the engine was lost"))
             for message in self._decoder.feed(data):
                 if message.get("n") != number:
                     raise ProtocolError(f"the answer to {number} has the number {message.get('n')}")
                 return message
+            data = self._socket.recv(_READ_SIZE)
+            if not data:
+                self.end_with(ExecutionCancel("the connection to the engine was lost"))
 
     # telling
 
@@ -180,7 +213,7 @@ class Channel:
                 note = {"seq": self._log_number, "level": level, "stream": stream, "text": text, "data": data}
                 notes += encode({"log": note | {"line": line}})
                 data = None
-            self._socket.sendall(notes)
+            self._write(notes)
 
     def end(self, report: dict[str, Any]) -> None:
         """Will send the last message of this process."""
@@ -188,26 +221,26 @@ class Channel:
 
     def _send(self, message: bytes) -> None:
         with self.shielded(), self._writing:
-            self._socket.sendall(message)
+            self._write(message)
+
+    def _write(self, data: bytes | bytearray) -> None:
+        assert self._socket is not None
+        self._socket.sendall(data)
 
     # ending
 
-    def end_with(self, raised: LifecycleSignal) -> None:
+    def end_with(self, raised: LifecycleSignal) -> NoReturn:
         """Will raise this signal now and in every later call; the first one wins."""
         if self.signal is None:
             self.signal = raised
         raise self.signal
 
-    def listen_for_cancel(self) -> None:
-        """Will turn SIGTERM into `ExecutionCancel`; before `arm` and after `disarm` it is only remembered."""
-        signal.signal(signal.SIGTERM, self._on_term)
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, {signal.SIGTERM}
-        )  # the zygote blocked it, so that none is lost
-
     def arm(self) -> None:
         """Will let a cancel interrupt the main thread from now on, and raise one that came before."""
         self._armed = True
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, (signal.SIGTERM,)
+        )  # the zygote blocks it, so that none is lost
         if self.signal is not None:
             raise self.signal
 
@@ -230,7 +263,8 @@ class Channel:
             self._deferred = False
             raise self.signal
 
-    def _on_term(self, signum: int, frame: FrameType | None) -> None:
+    def on_term(self, signum: int, frame: FrameType | None) -> None:
+        """Will turn SIGTERM into `ExecutionCancel`, once; after `disarm` it is only remembered."""
         if self.signal is not None or os.getpid() != self._process:
             return
         self.signal = ExecutionCancel("the execution was cancelled")

@@ -1,21 +1,25 @@
-"""The frame around a script: asks for it, runs its handler, reports how it ended, and leaves the process.
+"""The frame around a script: runs its handler, reports how it ended, and leaves the process.
 
-The zygote calls `main` in a fresh child. The report is only what the script's process says; what the outcome is, the
-host decides on its side of the wall.
+The zygote makes one `Frame` and rehearses it, so that a fresh child finds everything in its place. The report is only
+what the script's process says; what the outcome is, the host decides on its side of the wall.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import gc
+import linecache
 import os
+import random
+import signal
 import socket
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
 from flow_api import traces
-from flow_api.channel import Channel
+from flow_api.channel import Channel, encode
 from flow_api.exceptions import EngineException, LifecycleSignal
 from flow_api.execution import Execution
 from flow_api.streams import LogStream
@@ -25,46 +29,90 @@ from flow_api.values import clean_text, to_json
 MODULE_NAME = "flow_script"
 EXIT_WITHOUT_REPORT = 70
 
+_VARIADIC, _NOT_PLAIN = 0x04, 0x20 | 0x80 | 0x200  # flags of code objects: *args; generator, coroutine, both
+
+_REHEARSAL = """
+import flow_api
+def handler(system: flow_api.System, this: flow_api.Execution, inputs: dict):
+    print("word")
+    this.log("word", inputs)
+    this.get("status")
+    return this.success("done")
+"""
+
 
 class HandlerError(EngineException):
     """The script has no handler that can be called."""
 
 
-def main(sock: socket.socket) -> NoReturn:
-    """Will run one script from its first request to its last message; never returns."""
-    try:
-        channel = Channel(sock)
-        channel.listen_for_cancel()
-        streams = [LogStream(channel, "stdout", 1), LogStream(channel, "stderr", 2)]
-        sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+class Frame:
+    """Everything that runs a script, made before there is one."""
+
+    def __init__(self) -> None:
+        self.channel = Channel()
+        self._streams = [LogStream(self.channel, "stdout", 1), LogStream(self.channel, "stderr", 2)]
         faulthandler.enable(file=2, all_threads=False)
-        report = _run(channel)
-        if not channel.is_ours():  # the script forked, and the copy came back from the handler too
-            os._exit(0)
-        for stream in streams:
-            stream.flush_rest()
-        channel.end(report)
-        os._exit(0)
-    except BaseException as error:
-        os.write(2, f"the flow process cannot report its end: {type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(EXIT_WITHOUT_REPORT)
+        signal.signal(signal.SIGTERM, self.channel.on_term)
+        random.seed()
 
+    def rehearse(self, times: int = 12) -> None:
+        """Will run a script in this process, so that the interpreter has nothing left to prepare in the children."""
+        begin = {"script": _REHEARSAL, "filename": "rehearsal.py", "inputs": {"a": 1}}
+        answers = [
+            begin | {"execution": {"id": "1"}, "user": {"id": "1"}, "env_name": ""},
+            {"status": "RUNNING"},
+        ]
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        stdout, stderr = sys.stdout, sys.stderr
+        for _ in range(times):
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                theirs.sendall(b"".join(encode({"n": n, "value": value}) for n, value in enumerate(answers)))
+                self.channel.ask_to_begin(ours)
+                self._take_streams()
+                report = self._run()
+                self.channel.end(report)
+            if report["status"] != "success":
+                raise RuntimeError(f"the rehearsal failed: {report}")
+        sys.stdout, sys.stderr = stdout, stderr
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        del sys.modules[MODULE_NAME], linecache.cache["rehearsal.py"]
 
-def _run(channel: Channel) -> dict[str, Any]:
-    try:
-        begin = channel.call("begin", {})
-        channel.script_filename = begin["filename"]
+    def run(self) -> NoReturn:
+        """Will run the one script of this process, from the answer to `begin` to its last message; never returns."""
         try:
-            channel.arm()
-            returned = _run_handler(channel, begin)
+            random.seed(int.from_bytes(os.urandom(16)))  # else every child would draw the same
+            gc.enable()
+            self._take_streams()
+            report = self._run()
+            if not self.channel.is_ours():  # the script forked, and the copy came back from the handler too
+                os._exit(0)
+            for stream in self._streams:
+                stream.flush_rest()
+            self.channel.end(report)
+            os._exit(0)
+        except BaseException as error:
+            os.write(2, f"the flow process cannot report its end: {type(error).__name__}: {error}\n".encode())
         finally:
-            channel.disarm()
-    except BaseException as error:
-        return _report_of(channel, channel.signal or error)
-    if channel.signal is not None:  # raised once, and swallowed by a bare `except:`
-        return _report_of(channel, channel.signal)
-    return _report("success", "") | _output(channel, returned)
+            os._exit(EXIT_WITHOUT_REPORT)
+
+    def _take_streams(self) -> None:
+        sys.stdout, sys.stderr = self._streams  # type: ignore[assignment]
+
+    def _run(self) -> dict[str, Any]:
+        channel = self.channel
+        try:
+            begin = channel.begin()
+            try:
+                channel.arm()
+                returned = _run_handler(channel, begin)
+            finally:
+                channel.disarm()
+        except BaseException as error:
+            return _report_of(channel, channel.signal or error)
+        if channel.signal is not None:  # raised once, and swallowed by a bare `except:`
+            return _report_of(channel, channel.signal)
+        return _report("success", "") | _output(channel, returned)
 
 
 def _run_handler(channel: Channel, begin: dict[str, Any]) -> object:
@@ -83,21 +131,26 @@ def _run_handler(channel: Channel, begin: dict[str, Any]) -> object:
 
 
 def _handler_of(module: ModuleType) -> tuple[Callable[..., object], bool]:
-    handler = getattr(module, "handler", None)
+    handler = module.__dict__.get("handler")
     if not callable(handler):
         raise HandlerError("the script defines no function handler(system, this, inputs)")
-    import inspect
-
-    if inspect.iscoroutinefunction(handler) or inspect.isgeneratorfunction(handler):
+    if (
+        not isinstance(handler, FunctionType)
+        or handler.__kwdefaults__ is not None
+        or handler.__code__.co_kwonlyargcount
+    ):
+        raise HandlerError(
+            "handler must be a plain function that takes (system, this, inputs) or (system, this)"
+        )
+    code = handler.__code__
+    if code.co_flags & _NOT_PLAIN:
         raise HandlerError("handler must be a plain function, neither async nor a generator")
-    signature = inspect.signature(handler)
+    least = code.co_argcount - len(handler.__defaults__ or ())
     for arguments in (3, 2):
-        try:
-            signature.bind(*range(arguments))
-        except TypeError:
-            continue
-        return handler, arguments == 3
-    raise HandlerError(f"handler{signature} must take (system, this, inputs) or (system, this)")
+        if least <= arguments and (arguments <= code.co_argcount or code.co_flags & _VARIADIC):
+            return handler, arguments == 3
+    names = ", ".join(code.co_varnames[: code.co_argcount])
+    raise HandlerError(f"handler({names}) must take (system, this, inputs) or (system, this)")
 
 
 def _report_of(channel: Channel, error: BaseException) -> dict[str, Any]:

@@ -25,14 +25,13 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from flow_api import frame
+from flow_api.frame import Frame
 from flow_api.sandbox import kernel, namespaces
-from flow_api.sandbox.cage import Cage, Slot
+from flow_api.sandbox.cage import Cage, Plan, Slot
 
 PRELOADED = (
     "asyncio", "base64", "collections.abc", "concurrent.futures", "csv", "dataclasses", "datetime", "decimal", "email",
@@ -58,9 +57,10 @@ class Run:
 class Zygote:
     """Forks children when told, and tells when they are gone."""
 
-    def __init__(self, control: socket.socket, cage: Cage, *, translates: bool) -> None:
+    def __init__(self, control: socket.socket, cage: Cage, frame: Frame, *, translates: bool) -> None:
         self._control = control
         self._cage = cage
+        self._frame = frame
         self._translates = (
             translates  # our numbers of processes mean nothing to the host; the kernel knows both
         )
@@ -72,8 +72,6 @@ class Zygote:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         control.setblocking(False)
         self._poll.register(self._woken, select.POLLIN)
 
@@ -146,7 +144,12 @@ class Zygote:
         try:
             channel, output = descriptors
             slot = self._cage.take(limits)
-            pid = os.fork()
+            plan = self._cage.plan(slot, limits, message["name"])
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(channel)) as sock:
+                self._frame.channel.ask_to_begin(sock)
+                pid = kernel.fork()
+                if pid == 0:
+                    _be_child(output, plan, self._frame)
         except (OSError, ValueError) as error:
             if slot is not None:
                 self._cage.release(slot, self._runs)
@@ -158,8 +161,6 @@ class Zygote:
             }
             self._tell({"exited": key, "pid": 0, "error": f"cannot start a process: {error}"} | usage)
             return
-        if pid == 0:
-            _be_child(channel, output, lambda: self._cage.enter(slot, limits, message["name"]))
         self._runs[pid] = Run(key, pid, slot)
         self._tell_spawned(key, pid)
 
@@ -217,26 +218,21 @@ def _signal_group(pid: int, signum: int) -> None:
         pass  # only zombies are left of it
 
 
-def _be_child(channel: int, output: int, confine: Callable[[], None]) -> NoReturn:
-    status = EXIT_NOT_CONFINED
+def _be_child(output: int, plan: Plan, frame: Frame) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
-        null = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((null, 0), (output, 1), (output, 2)):
-            os.dup2(source, target)
-        confine()
-        os.dup2(channel, 3, inheritable=False)
-        os.closerange(4, 65536)
-        gc.enable()
-        frame.main(socket.socket(fileno=3))
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        plan.follow()
+        channel = frame.channel.descriptor()
+        os.closerange(3, channel)
+        os.closerange(channel + 1, 65536)
+        frame.run()
     except BaseException as error:
         os.write(2, f"the flow process could not be confined, and did not start: {error}\n".encode())
     finally:
-        os._exit(status)
+        os._exit(EXIT_NOT_CONFINED)
 
 
 def preload() -> None:
@@ -256,8 +252,13 @@ def main() -> None:
         namespaces.die_with(config["host_pid"], sys.exit)
     cage = Cage(surroundings, config["home"], config["shelf"], number)
     control = socket.socket(fileno=config["control"])
-    zygote = Zygote(control, cage, translates=surroundings.has_processes)
     preload()
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGTERM}
+    )  # children let it through once they can act on it
+    frame = Frame()
+    frame.rehearse()
+    zygote = Zygote(control, cage, frame, translates=surroundings.has_processes)
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -1,7 +1,8 @@
-"""Puts each child of the zygote into its own corner: folder, user, limits, Landlock, seccomp.
+"""Puts each child of the zygote into its own corner: folder, user, limits, Landlock; and the zygote under seccomp.
 
 The zygote makes one `Cage` at its start, which tries every layer in a child that runs nothing, and then gives a `Slot`
 to each run. A layer that worked in the trial and fails later ends the child: a flow never runs with less than reported.
+All that can be done before the fork is done there, because whatever a child touches it has to copy first.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ from flow_api.sandbox.namespaces import Surroundings
 
 SCRATCH_BYTES = 512 * 1024 * 1024
 
-# What a user's own processes may come to when runs cannot be counted one by one.
-_SHARED_PROCESSES = 4096
-
 
 @dataclass
 class Slot:
@@ -34,6 +32,7 @@ class Slot:
     scratch: str
     uid: int | None
     scratch_bytes: int = 0  # of the file system mounted there, 0 for a plain folder
+    ruleset: int | None = None  # Landlock's, for this folder as it is now
 
 
 class Cage:
@@ -53,6 +52,7 @@ class Cage:
         os.umask(0o022)
         os.makedirs(self._scratch, mode=0o711, exist_ok=True)
         kernel.close_capability_bounds()
+        limits.prefer_for_out_of_memory()
         self._prepare(shelf, number)
         self._try_layers(shelf)
 
@@ -66,8 +66,8 @@ class Cage:
             if not self._uids:
                 self._notes["users"] = "this container has no spare user ids"
         try:
-            self._rules = landlock.Rules(self._readable(shelf), root.DEVICES)
-            self._rules.open()
+            devices = ("/dev",) if self._around.has_root else root.DEVICES
+            self._rules = landlock.Rules(self._readable(shelf), devices)
         except OSError as error:
             self._notes["landlock"] = _reason(error)
         try:
@@ -81,10 +81,15 @@ class Cage:
             return [top for top in tops if not os.path.islink(top)]
         paths = [os.path.realpath(path) for path in root.visible_paths()]
         paths += [shelf, *(os.path.realpath(f"{shelf}/{name}") for name in os.listdir(shelf))]
-        return [*paths, "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"]
+        return [
+            *paths,
+            "/proc/cpuinfo",
+            "/proc/meminfo",
+            "/proc/stat",
+        ]  # /proc/self would be the zygote's own
 
     def _try_layers(self, shelf: str) -> None:
-        """Will find out what this machine permits, each layer in a child of its own."""
+        """Will find out what this machine permits, each layer in a child of its own, and enter what is for all."""
 
         def take_user() -> None:
             identity.become(self._uids[0])
@@ -92,25 +97,20 @@ class Cage:
                 with open(path, "rb"):
                     pass
 
-        def take_no_privileges() -> None:
-            kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-
         if self._uids and (failure := _try_in_child(take_user)):
             self._uids, self._notes["users"] = (
                 range(0),
                 f"another user cannot read what flows need: {failure}",
             )
-        if self._rules:
-            rules = self._rules
-            if failure := _try_in_child(
-                lambda: (take_no_privileges(), rules.enter(self._scratch, "/proc/self"))
-            ):
-                self._rules, self._notes["landlock"] = None, failure
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if (rules := self._rules) and (
+            failure := _try_in_child(lambda: landlock.enter(rules.make(self._scratch)))
+        ):
+            self._rules, self._notes["landlock"] = None, failure
+        if (filter_ := self._filter) and (failure := _try_in_child(filter_.enter)):
+            self._filter, self._notes["seccomp"] = None, failure
         if self._filter:
-            if failure := _try_in_child(
-                lambda: (take_no_privileges(), self._filter and self._filter.enter())
-            ):
-                self._filter, self._notes["seccomp"] = None, failure
+            self._filter.enter()
 
     def describe(self) -> list[tuple[str, bool, str]]:
         """Will return every layer as (name, is active, note)."""
@@ -136,6 +136,8 @@ class Cage:
         size = (limits_of_run.get("scratch_bytes") or SCRATCH_BYTES) if self._around.has_root else 0
         if size != slot.scratch_bytes or not os.path.isdir(slot.scratch):
             self._make_scratch(slot, size)
+        if self._rules and slot.ruleset is None:
+            slot.ruleset = self._rules.make(slot.scratch)
         self._used[slot.number] = slot
         return slot
 
@@ -147,9 +149,7 @@ class Cage:
         return Slot(number, f"{self._scratch}/{number}", self._uids[number] if self._uids else None)
 
     def _make_scratch(self, slot: Slot, size: int) -> None:
-        if slot.scratch_bytes:
-            kernel.unmount(slot.scratch)
-            slot.scratch_bytes = 0
+        self._forget_scratch(slot)
         os.makedirs(slot.scratch, mode=0o700, exist_ok=True)
         if size:
             owner = slot.uid if slot.uid is not None else os.geteuid()
@@ -168,61 +168,68 @@ class Cage:
             identity.kill_all_of(slot.uid, is_first_process=self._around.has_processes)
         else:
             identity.kill_strays(self._used, leaders)
-        self._empty(slot)
+        if not _is_untouched(slot.scratch):
+            self._forget_scratch(slot)
         self._free.append(slot)
 
-    def _empty(self, slot: Slot) -> None:
+    def _forget_scratch(self, slot: Slot) -> None:
+        if slot.ruleset is not None:
+            os.close(slot.ruleset)
+            slot.ruleset = None
         if slot.scratch_bytes:
-            if os.listdir(slot.scratch) or os.listxattr(slot.scratch):
-                kernel.unmount(slot.scratch)  # takes a million files as fast as one
-                slot.scratch_bytes = 0
-            else:
-                os.chmod(slot.scratch, 0o700)
-            return
-        try:
-            os.rmdir(slot.scratch)
-        except OSError:
+            kernel.unmount(slot.scratch)  # takes a million files as fast as one
+            slot.scratch_bytes = 0
+        elif not self._around.has_root and os.path.lexists(slot.scratch):
             _remove_in_background(slot.scratch)
 
-    # in the child
+    def plan(self, slot: Slot, limits_of_run: Mapping[str, int | None], name: str) -> Plan:
+        """Will work out, before the fork, what the child has to do to itself."""
+        kernel.prctl(kernel.PR_SET_NAME, f"flow:{name}".encode()[:15])  # a child inherits it
+        has_user = slot.uid is not None
+        rlimits = [*limits.rlimits(limits_of_run, counts_processes=has_user), identity.mark(slot.number)]
+        return Plan(slot, rlimits, None if self._around.has_processes else self._zygote)
 
-    def enter(self, slot: Slot, limits_of_run: Mapping[str, int | None], name: str) -> None:
-        """Will confine this process, for good. Raises if anything that was promised cannot be kept."""
-        limits.prefer_for_out_of_memory()
+
+class Plan:
+    """What one child does to itself before it runs anything. `follow` raises if it cannot keep what was promised."""
+
+    def __init__(self, slot: Slot, rlimits: list[tuple[int, tuple[int, int]]], parent: int | None) -> None:
+        self._slot = slot
+        self._rlimits = rlimits
+        self._parent = parent  # to die with; None where the first process of the namespace takes all with it
+        variables = {"HOME": slot.scratch, "TMPDIR": slot.scratch, "PWD": slot.scratch}
+        os.environ.update(variables, USER="flow", LOGNAME="flow")
+
+    def follow(self) -> None:
+        """Will confine this process, for good."""
+        slot = self._slot
         os.chdir(slot.scratch)
-        identity.mark(slot.number)
-        if slot.uid is None:
-            _limit_shared_processes(limits_of_run)
-        limits.set_limits(limits_of_run, counts_processes=slot.uid is not None)
+        for kind, values in self._rlimits:
+            resource.setrlimit(kind, values)
         if slot.uid is not None:
             identity.become(slot.uid)
         else:
             kernel.drop_capabilities()
-        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # else its own /proc/self is root's
-        kernel.prctl(kernel.PR_SET_NAME, f"flow:{name}".encode()[:15])
-        kernel.prctl(kernel.PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        if os.getppid() != self._zygote:
-            raise OSError("the zygote died")
-        if self._rules:
-            self._rules.enter(slot.scratch, *(() if self._around.has_root else ("/proc/self",)))
-        if self._filter:
-            self._filter.enter()
-        variables = {"HOME": slot.scratch, "TMPDIR": slot.scratch, "PWD": slot.scratch, "USER": "flow"}
-        os.environ.update(variables, LOGNAME="flow")
+        if self._parent is not None:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, int(signal.SIGKILL))
+            if os.getppid() != self._parent:
+                raise OSError("the zygote has died")
+        if slot.ruleset is not None:
+            landlock.enter(slot.ruleset)
 
 
-def _limit_shared_processes(limits_of_run: Mapping[str, int | None]) -> None:
-    if limits_of_run.get("processes"):
-        _, ceiling = resource.getrlimit(resource.RLIMIT_NPROC)
-        most = _SHARED_PROCESSES if ceiling == resource.RLIM_INFINITY else min(_SHARED_PROCESSES, ceiling)
-        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+def _is_untouched(scratch: str) -> bool:
+    try:
+        os.chmod(scratch, 0o700)
+        return not os.listdir(scratch) and not os.listxattr(scratch)
+    except OSError:
+        return False
 
 
 def _remove_in_background(path: str) -> None:
     aside = f"{path}.old-{time.monotonic_ns()}"
     os.rename(path, aside)
-    if os.fork() == 0:
+    if kernel.fork() == 0:
         try:
             os.closerange(3, 65536)
             for folder, _, _ in os.walk(aside):
@@ -235,7 +242,7 @@ def _remove_in_background(path: str) -> None:
 
 def _try_in_child(attempt: Callable[[], Any]) -> str | None:
     readable, writable = os.pipe()
-    child = os.fork()
+    child = kernel.fork()
     if child == 0:
         try:
             attempt()

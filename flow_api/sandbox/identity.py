@@ -45,9 +45,9 @@ def become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def mark(serial: int) -> None:
-    """Will mark this process and all it starts as belonging to one run."""
-    resource.setrlimit(_MARK, (_FIRST_MARK + serial, _FIRST_MARK + serial))
+def mark(serial: int) -> tuple[int, tuple[int, int]]:
+    """Will return the limit by which a process and all it starts are known to belong to one run."""
+    return _MARK, (_FIRST_MARK + serial, _FIRST_MARK + serial)
 
 
 def kill_all_of(uid: int, *, is_first_process: bool) -> None:
@@ -66,7 +66,7 @@ def kill_all_of(uid: int, *, is_first_process: bool) -> None:
 
 
 def _kill_from_child(uid: int) -> None:
-    child = os.fork()
+    child = kernel.fork()
     if child:
         os.waitpid(child, 0)
         return

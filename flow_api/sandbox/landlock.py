@@ -35,7 +35,7 @@ def abi() -> int:
 
 
 class Rules:
-    """The paths that every child may read, opened once; each child adds its own folder."""
+    """What every run may touch; for each a ruleset is made of it that adds the run's own folder."""
 
     def __init__(self, readable: Iterable[str], writable: Iterable[str]) -> None:
         self.abi = abi()
@@ -45,26 +45,20 @@ class Rules:
                 self._handled |= right
         self._rules = [(path, READ) for path in readable]
         self._rules += [(path, READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV) for path in writable]
-        self._opened: list[tuple[int, int]] = []
 
-    def open(self) -> None:
-        """Will open the paths; descriptors of paths cost nothing in the children, which close them."""
-        for path, rights in self._rules:
-            self._opened.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
-
-    def enter(self, scratch: str, *readable: str) -> None:
-        """Will confine this process, for good, to the common paths, its own folder, and what else it may read."""
+    def make(self, scratch: str) -> int:
+        """Will return the descriptor of a ruleset for a run that owns this folder."""
         scopes = _SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS if self.abi >= 6 else 0
         attributes = (ctypes.c_uint64 * 3)(self._handled, 0, scopes)
         size = ctypes.c_size_t(24 if self.abi >= 6 else 16 if self.abi >= 4 else 8)
         ruleset = kernel.syscall("landlock", _CREATE_RULESET, attributes, size, ctypes.c_uint(0))
-        own = [(path, READ) for path in readable] + [(scratch, self._handled)]
-        opened = [(os.open(path, os.O_PATH | os.O_CLOEXEC), rights) for path, rights in own]
-        for descriptor, rights in [*self._opened, *opened]:
-            self._allow(ruleset, descriptor, rights)
-        kernel.syscall("landlock", _RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
-        for descriptor in (ruleset, *(descriptor for descriptor, _ in opened)):
-            os.close(descriptor)
+        for path, rights in [*self._rules, (scratch, self._handled)]:
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                self._allow(ruleset, descriptor, rights)
+            finally:
+                os.close(descriptor)
+        return ruleset
 
     def _allow(self, ruleset: int, descriptor: int, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
@@ -72,3 +66,8 @@ class Rules:
         rule = _PathBeneath(rights & self._handled, descriptor)
         arguments = (ctypes.c_int(_RULE_PATH_BENEATH), ctypes.byref(rule), ctypes.c_uint(0))
         kernel.syscall("landlock", _ADD_RULE, ctypes.c_int(ruleset), *arguments)
+
+
+def enter(ruleset: int) -> None:
+    """Will confine this process and all it starts to a ruleset, for good."""
+    kernel.syscall("landlock", _RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))

@@ -28,8 +28,10 @@ class Surroundings:
 def die_with(parent: int, when_it_died: Callable[[], None]) -> None:
     """Will call back when that parent has died. The kernel tells when a *thread* of it ends, hence the second look."""
 
+    us = os.getpid()
+
     def look(signum: int, frame: FrameType | None) -> None:
-        if os.getppid() != parent:
+        if os.getpid() == us and os.getppid() != parent:
             when_it_died()
 
     signal.signal(signal.SIGUSR1, look)
