@@ -1,0 +1,64 @@
+"""What the engine's tests share: a database whose rows are committed, so that threads and workers see them, the
+cast, a stage to start executions on, and real workers.
+
+Rows stay until the package is done; each test looks only at what it started itself.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from access.models import User
+from executions.models import Execution, Process
+from flows.models import Flow, Script
+from projects.models import Project
+from tests.cast import Cast, make_cast
+from tests.executions.cluster import Fleet
+from tests.executions.stage import Stage
+from tests.invariants import check_invariants
+
+
+@pytest.fixture(scope="package")
+def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Open the test database for good, where pytest-django's own `db` rolls everything back."""
+    with django_db_blocker.unblock():
+        yield
+        _empty()
+        connection.close()
+
+
+def _empty() -> None:
+    tables = ", ".join(model._meta.db_table for model in (Execution, Process, Flow, Script, Project, User))
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+@pytest.fixture(scope="package")
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def stage(cast: Cast) -> Iterator[Stage]:
+    """Start executions here; what was started is checked against the invariants when the test is over."""
+    made = Stage(cast)
+    yield made
+    check_invariants(made.ids, settled=False)
+
+
+@pytest.fixture(scope="package")
+def fleet(db: None, database_url: str) -> Iterator[Fleet]:
+    """Start workers here; those that a test leaves running are used by the next one that wants the same."""
+    made = Fleet(database_url)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def play(stage: Stage, fleet: Fleet) -> Iterator[Stage]:
+    """A stage with a worker of four slots. Everything must have ended when the test is over."""
+    fleet.have(workers=1, slots=4)
+    yield stage
+    check_invariants(stage.ids)
