@@ -1,17 +1,41 @@
-"""The web process' entrance: daphne loads `application`, which routes HTTP to Django."""
+"""What the web server runs: HTTP by Django, sockets by Channels, and the ear that feeds them.
+
+The first request starts the ear, so importing this module starts nothing.
+"""
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engine_site.settings")
+http_application = get_asgi_application()
 
-http = get_asgi_application()
+# Only now: these modules read models, and the apps have just been set up.
+from channels.auth import AuthMiddlewareStack  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
-from django.urls import get_resolver  # noqa: E402  only once Django is set up
+from executions.live import ear  # noqa: E402
+from executions.routing import websocket_routes  # noqa: E402
 
-# Every door is loaded now: the first visitor need not wait for it, and a broken one stops the start.
-assert get_resolver().url_patterns
+Application = Callable[[Any, Any, Any], Awaitable[Any]]
 
-application = ProtocolTypeRouter({"http": http})
+
+def hearing(inner: Application) -> Application:
+    """Return the application, starting the ear with its first request."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> Any:
+        ear.start()
+        return await inner(scope, receive, send)
+
+    return application
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": hearing(http_application),
+        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(websocket_routes)),
+    }
+)

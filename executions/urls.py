@@ -1,0 +1,25 @@
+"""Addresses of the Execution Live Monitor and of one execution's pages."""
+
+from django.urls import path
+
+from executions import monitor_views, views
+
+urlpatterns = [
+    path("", monitor_views.monitor_page, name="execution-monitor"),
+    path("count", monitor_views.monitor_count, name="execution-count"),
+    path("activity", monitor_views.monitor_activity, name="execution-activity"),
+    path("poll", monitor_views.live_poll, name="live-poll"),
+    path("rows", monitor_views.rows_of, name="execution-rows"),
+    path("matching", monitor_views.monitor_matching, name="execution-matching"),
+    path("bulk", monitor_views.monitor_bulk, name="execution-bulk"),
+    path("<uuid:execution_id>/", views.execution_detail, name="execution-detail"),
+    path("<uuid:execution_id>/drawer", views.execution_drawer, name="execution-drawer"),
+    path("<uuid:execution_id>/children", views.execution_children, name="execution-children"),
+    path("<uuid:execution_id>/log", views.execution_log, name="execution-log"),
+    path("<uuid:execution_id>/log.txt", views.execution_log_text, name="execution-log-text"),
+    path("<uuid:execution_id>/cancel", views.execution_cancel, name="execution-cancel"),
+    path("<uuid:execution_id>/rerun", views.execution_rerun, name="execution-rerun"),
+    path("<uuid:execution_id>/run", views.execution_run, name="execution-run"),
+    path("<uuid:execution_id>/delete", views.execution_delete, name="execution-delete"),
+    path("<uuid:execution_id>/restore", views.execution_restore, name="execution-restore"),
+]

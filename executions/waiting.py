@@ -1,0 +1,99 @@
+"""Why an execution waits, and what would free it: the line under the header of its page.
+
+Asks the queue and the workers; the short words of list rows are in `executions.snapshots`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from access.permissions import visible
+from executions.lifecycle import Status
+from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
+
+_COUNTED_AHEAD = 1_000
+_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Why:
+    """The reason in words; executions it names, a moment it ends with, and whether a person must act."""
+
+    words: str
+    executions: tuple[Execution, ...] = ()
+    more: int = 0
+    until: datetime | None = None
+    is_stuck: bool = False
+
+
+def why_it_waits(execution: Execution, identity: Any) -> Why | None:
+    """Return why the execution does not run right now; None when it runs or has ended."""
+    if execution.is_ended:
+        return None
+    if execution.cancel_requested_at:
+        return Why("Its end was asked for; its process is being stopped.")
+    match execution.status:
+        case Status.CREATED:
+            return Why("It was only written down. Run starts it.", is_stuck=True)
+        case Status.SCHEDULED:
+            return Why("It starts", until=execution.scheduled_for)
+        case Status.QUEUED:
+            return _in_the_queue(execution)
+        case Status.SLEEPING:
+            return Why("It sleeps and wakes", until=_moment((execution.waiting_for or {}).get("until")))
+        case Status.WAITING_FOR_DEPENDENCY:
+            return _for_executions(execution, identity)
+        case Status.WAITING_FOR_MESSAGE:
+            return Why("It waits for an answer.")
+        case Status.WAITING_FOR_LOCK:
+            return Why("It waits for a lock that another execution holds.")
+        case Status.PAUSED:
+            return Why("It is paused.", is_stuck=True)
+    return None
+
+
+def _moment(value: Any) -> datetime | None:
+    return parse_datetime(value) if isinstance(value, str) else None
+
+
+def _in_the_queue(execution: Execution) -> Why:
+    fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
+    hosts = Process.objects.filter(role=Process.Role.HOST, ended_at=None, heartbeat_at__gt=fresh)
+    slots = hosts.aggregate(slots=Sum("slots"))["slots"] or 0
+    if not slots:
+        return Why("It is queued, and no worker is alive to take it. Start one with “manage.py worker”.", is_stuck=True)
+    busy = Execution.objects.filter(status=Status.RUNNING).count()
+    ahead = Execution.objects.filter(
+        Q(priority__gt=execution.priority) | Q(priority=execution.priority, ready_at__lt=execution.ready_at),
+        status=Status.QUEUED,
+    )[:_COUNTED_AHEAD].count() if execution.ready_at else 0
+    place = "it is next" if ahead == 0 else f"{ahead:,}{'+' if ahead == _COUNTED_AHEAD else ''} ahead of it"
+    if busy >= slots:
+        return Why(f"It is queued: all slots of the workers are busy ({busy:,} of {slots:,}); {place}.")
+    return Why(f"It is queued: {busy:,} of {slots:,} slots of the workers are busy; {place}.")
+
+
+_WHEN = {
+    "FIRST_ENDED": "the first of these to end",
+    "ALL_SUCCEEDED": "all of these to succeed",
+    "ALL_ENDED": "all of these to end",
+}
+
+
+def _for_executions(execution: Execution, identity: Any) -> Why:
+    targets = Execution.objects.filter(waiters__waiter=execution)
+    counts = targets.aggregate(alive=Count("id", filter=Q(ended_at=None)))
+    named = tuple(
+        visible(identity, targets.filter(ended_at=None)).only("id", "name", "status").order_by("id")[:_NAMED]
+    )
+    alive = counts["alive"]
+    if not alive:
+        return Why("What it waited for has ended; it goes on as soon as a slot is free.")
+    return_when = (execution.waiting_for or {}).get("return_when", "")
+    words = f"It waits for {_WHEN.get(return_when, 'these to end')}:" if alive > 1 else "It waits for the end of"
+    return Why(words, executions=named, more=alive - len(named))
+
