@@ -140,7 +140,7 @@ def flow_details(request: HttpRequest, flow_id: UUID) -> HttpResponse:
 @require_POST
 @page
 def flow_save(request: HttpRequest, flow_id: UUID) -> HttpResponse:
-    """Save the script of the editor: answers the new version and the script's problems, or 409 with the newer one."""
+    """Save the editor's script: answers its version and problems, or 409 when someone saved meanwhile."""
     flow = _find(request, flow_id)
     given = _json_body(request)
     if given is None or not isinstance(given.get("script"), str):

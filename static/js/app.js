@@ -14,5 +14,6 @@ import "./ui/shortcuts.js";
 import "./ui/requests.js";
 import "./ui/forms.js";
 import "./ui/json_tree.js";
+import "./ui/tabs.js";
 
 export { icon };

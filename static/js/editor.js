@@ -100,6 +100,7 @@ export class CodeEditor extends HTMLElement {
       }),
     });
     this.area.hidden = true;
+    this.view.scrollDOM.tabIndex = 0; // long lines scroll sideways, also by keyboard
     this.saved = this.view.state.doc;
     const mark = this.getAttribute("mark");
     if (mark) this.markLines(mark.split(",").map(Number));
