@@ -37,6 +37,24 @@ class Membership(models.Model):
         return f"{self.user} is {self.role} of {self.project}"
 
 
+class SignInFailure(models.Model):
+    """One refused sign-in, kept for the minutes that `access.sign_in` counts."""
+
+    id = models.BigAutoField(primary_key=True)
+    username = models.CharField(max_length=150)
+    address = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["username", "address", "at"], name="sign_in_failure_recent"),
+            models.Index(fields=["at"], name="sign_in_failure_old"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.address}"
+
+
 class ApiKey(models.Model):
     """A key that acts as its user. Only a hash of its secret is stored; see `access.api_keys`."""
 

@@ -52,7 +52,21 @@ def may(identity: Any, operation: Operation, record: Any) -> bool:
         return False
     if is_unrestricted(identity):
         return True
+    if _is_own(identity, operation, record):
+        return True
     return may_in_project(identity, operation, project_of(record))
+
+
+# What belongs to a person and to no project: which column names the owner, and what owners may do.
+_OWNED = {
+    "access.User": ("pk", {Operation.READ}),
+    "access.ApiKey": ("user_id", {Operation.READ, Operation.CREATE, Operation.DELETE}),
+}
+
+
+def _is_own(identity: Any, operation: Operation, record: Any) -> bool:
+    column, operations = _OWNED.get(record._meta.label, ("", set()))
+    return operation in operations and not isinstance(record, type) and getattr(record, column) == identity.pk
 
 
 def may_in_project(identity: Any, operation: Operation, project_id: UUID | None) -> bool:
@@ -88,6 +102,9 @@ def visible(identity: User | Any, records: "QuerySet[M]", operation: Operation =
         return records
     if identity is None or not identity.is_active:
         return records.none()
+    if records.model._meta.label in _OWNED:
+        column, operations = _OWNED[records.model._meta.label]
+        return records.filter(**{column: identity.pk}) if operation in operations else records.none()
     projects = Membership.objects.filter(user_id=identity.pk, role__in=_ROLES[operation]).values("project_id")
     fields = {field.name for field in records.model._meta.get_fields()}
     if "project" in fields:

@@ -9,7 +9,7 @@ from typing import Any
 import django_stubs_ext
 import psycopg.conninfo
 
-from engine_site import logs
+from engine_site import admin_look, logs
 from engine_site.embedded_postgres import EmbeddedPostgres
 from engine_site.environment import CLONE, read_environment
 
@@ -28,6 +28,8 @@ ENGINE_DATA = ENVIRONMENT.data
 ENGINE_ENV_NAME = ENVIRONMENT.name
 ENGINE_ROLE = ENVIRONMENT.role
 ENGINE_SLOTS = ENVIRONMENT.slots
+ENGINE_SLEEP_MAX_SECONDS = ENVIRONMENT.sleep_max_seconds
+ENGINE_MAX_RESIDENT = ENVIRONMENT.max_resident
 ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
 
 # -- Apps and doors ---------------------------------------------------------------------------------------
@@ -89,6 +91,7 @@ TEMPLATES = [
 # -- People -----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "access.User"
+AUTHENTICATION_BACKENDS = ["access.sign_in.LimitedBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -164,7 +167,15 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "access.authentication.ApiKeyAuthentication",  # first: it says how to sign in when nobody did
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["records.json_http.JsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["records.json_http.JsonRenderer"],
+    "EXCEPTION_HANDLER": "engine_site.errors.answer_error",
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
@@ -173,6 +184,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
 }
+
+UNFOLD = admin_look.UNFOLD
 
 # -- Words, time and static files -------------------------------------------------------------------------
 

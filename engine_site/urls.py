@@ -10,7 +10,12 @@ urlpatterns = [
     path("projects/", include("projects.urls")),
     path("flows/", include("flows.urls")),
     path("executions/", include("executions.urls")),
-    path("api/latest/", include("engine_site.api")),
     path("api/1/", include("engine_site.api")),
+    path("api/latest/", include("engine_site.api")),  # behind its number: names lead to the last
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "engine_site.errors.bad_request"
+handler403 = "engine_site.errors.refused"
+handler404 = "engine_site.errors.not_found"
+handler500 = "engine_site.errors.failed"

@@ -18,6 +18,11 @@ EXECUTION = register(
         write=("name", "description", "message", "output_value"),
         references={"project": "project", "flow": "flow"},
         by="id",
+        large=("input_value", "output_value"),
+        order="-id",
+        clock="created_at",
+        required=(),
+        save=operations.save_execution,
         trash=operations.trash_execution,
         restore=operations.restore_execution,
     )
@@ -29,6 +34,7 @@ PROCESS = register(
         model=Process,
         read=("id", "role", "pid", "machine", "slots", "isolation", "started_at", "heartbeat_at", "ended_at", "is_alive"),
         by="id",
+        order="-id",
         has_trash=False,
     )
 )

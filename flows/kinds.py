@@ -17,6 +17,7 @@ FLOW = register(
             "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority", "is_readonly",
         ),
         references={"project": "project"},
+        large=("script", "input_schema"),
         create=operations.create_flow,
         save=operations.save_flow,
         trash=operations.trash_flow,

@@ -4,17 +4,25 @@
     {"and": [expression, …]}   {"or": [expression, …]}   {"not": expression}
 
 Operators: eq ne lt le gt ge in like ilike is. `like` has the wildcards % and _; `is` takes null, true or false.
+Moments without a zone are read as UTC.
 """
 
 from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
+
+from records.identifiers import first_id_at
 
 MAX_DEPTH = 8
 MAX_TERMS = 100
+MAX_VALUES = 1000
+# The id of a record is made a little before its row, perhaps by another machine's clock.
+_CLOCKS_DIFFER = timedelta(minutes=10)
 _COMPARE = {"lt": "lt", "le": "lte", "gt": "gt", "ge": "gte"}
 OPERATORS = ("eq", "ne", *_COMPARE, "in", "like", "ilike", "is")
 
@@ -40,14 +48,17 @@ class Ilike(Like):
     word = "ILIKE"
 
 
-def as_q(expression: Any, model: type[models.Model], fields: Collection[str]) -> Q:
-    """Translate an expression on these fields. Raises ValidationError on `filter`, saying what and where."""
-    return _Translation(model, fields).translate(expression, "filter", 0)
+def as_q(expression: Any, model: type[models.Model], fields: Collection[str], clock: str | None = None) -> Q:
+    """Translate an expression on these fields. Raises ValidationError on `filter`, saying what and where.
+
+    `clock` names the field that tells when the id was made: bounds on it bound the id too, which has an index.
+    """
+    return _Translation(model, fields, clock).translate(expression, "filter", 0)
 
 
 class _Translation:
-    def __init__(self, model: type[models.Model], fields: Collection[str]) -> None:
-        self.model, self.fields, self.terms = model, fields, 0
+    def __init__(self, model: type[models.Model], fields: Collection[str], clock: str | None) -> None:
+        self.model, self.fields, self.clock, self.terms = model, fields, clock, 0
 
     def translate(self, expression: Any, where: str, depth: int) -> Q:
         self.terms += 1
@@ -55,6 +66,11 @@ class _Translation:
             raise _wrong(where, f"too large: at most {MAX_DEPTH} levels and {MAX_TERMS} terms")
         if not isinstance(expression, dict):
             raise _wrong(where, "expected an object such as {\"field\": \"name\", \"op\": \"eq\", \"value\": \"x\"}")
+        words = {"and", "or", "not"} & expression.keys()
+        # A misspelt or additional key must not widen what the filter selects.
+        extra = expression.keys() - (words or {"field", "op", "value"})
+        if extra or len(words) > 1:
+            raise _wrong(where, "give either and, or, not, or field with op and value, and nothing else beside it")
         for word in ("and", "or"):
             if word in expression:
                 return self._combine(word, expression[word], f"{where}.{word}", depth)
@@ -73,6 +89,8 @@ class _Translation:
 
     def _term(self, term: dict[str, Any], where: str) -> Q:
         name, operator, value = term.get("field"), term.get("op", "eq"), term.get("value")
+        if "value" not in term:
+            raise _wrong(where, "the value is missing; give null to look for what has none")
         if name not in self.fields:
             raise _wrong(where, f"no field {name!r} to filter by; there are: {', '.join(sorted(self.fields))}")
         if operator not in OPERATORS:
@@ -88,25 +106,36 @@ class _Translation:
         if operator == "is":
             if value is None:
                 return Q(**{f"{name}__isnull": True})
-            if isinstance(value, bool):
+            if isinstance(value, bool) and isinstance(column, models.BooleanField):
                 return Q(**{name: value})
-            raise ValueError("takes null, true or false")
+            raise ValueError("takes null, and true or false where the field is one of these")
         if operator in ("like", "ilike"):
             if not isinstance(column, models.CharField | models.TextField):
                 raise ValueError("is for text fields")
+            if not isinstance(value, str) or (len(value) - len(value.rstrip("\\"))) % 2:
+                raise ValueError("takes text that does not end with a lone backslash")
             return Q(**{f"{name}__sql{operator}": str(value)})
         if operator == "in":
             if not isinstance(value, list):
                 raise ValueError("takes a list")
-            return Q(**{f"{name}__in": [column.to_python(part) for part in value]})
+            if len(value) > MAX_VALUES:
+                raise ValueError(f"takes {MAX_VALUES:,} values at most")
+            return Q(**{f"{name}__in": [_fitted(column, part) for part in value]})
         if value is None:
             if operator not in ("eq", "ne"):
                 raise ValueError("takes a value")
             return Q(**{f"{name}__isnull": operator == "eq"})
-        fitting = column.to_python(value)
+        fitting = _fitted(column, value)
         if operator in _COMPARE:
-            return Q(**{f"{name}__{_COMPARE[operator]}": fitting})
+            return Q(**{f"{name}__{_COMPARE[operator]}": fitting}) & self._id_range(name, operator, fitting)
         return Q(**{name: fitting}) if operator == "eq" else ~Q(**{name: fitting})
+
+    def _id_range(self, name: str, operator: str, moment: Any) -> Q:
+        if name != self.clock or not isinstance(moment, datetime) or not 1971 < moment.year < 9000:
+            return Q()
+        if operator in ("gt", "ge"):
+            return Q(pk__gte=first_id_at(moment - _CLOCKS_DIFFER))
+        return Q(pk__lt=first_id_at(moment + _CLOCKS_DIFFER))
 
     def _column(self, name: str) -> Any:
         try:
@@ -114,6 +143,19 @@ class _Translation:
         except FieldDoesNotExist:
             field = next(f for f in self.model._meta.concrete_fields if f.attname == name)
         return field.target_field if isinstance(field, models.ForeignKey) else field
+
+
+def _fitted(column: Any, value: Any) -> Any:
+    if isinstance(column, models.CharField | models.TextField) and not isinstance(value, str):
+        raise ValueError("takes text")
+    if isinstance(column, models.IntegerField | models.FloatField | models.BooleanField):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(column, models.BooleanField) == is_number:
+            raise ValueError("takes true or false" if is_number else "takes a number")
+    fitting = column.to_python(value)
+    if isinstance(fitting, datetime) and timezone.is_naive(fitting):
+        return timezone.make_aware(fitting)
+    return fitting
 
 
 def _wrong(where: str, words: str) -> ValidationError:

@@ -5,11 +5,12 @@ A kind names what can be read and written and which operation does it; it decide
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet
 
 Verb = Callable[..., Any]
 
@@ -20,6 +21,8 @@ class Kind:
 
     `read` are the fields shown, `write` those a caller may set. `references` maps a field to the kind it points
     to: callers may give `<field>_id` or `<field>_name`. A verb that is None is not offered.
+    `large` are the fields that lists leave out unless asked for; `order` is how lists are sorted; `clock` is the
+    field that tells the moment the id was made, so that a filter on it becomes a range of ids.
     """
 
     name: str
@@ -29,12 +32,22 @@ class Kind:
     references: dict[str, str] = field(default_factory=dict)
     by: str = "name"  # what a bare selector means: "name" or "id"
     name_field: str = "name"
+    large: tuple[str, ...] = ()
+    order: str = "name"
+    clock: str | None = None
+    required: tuple[str, ...] = ("name",)
     has_trash: bool = True
     create: Verb | None = None  # (*, by, **fields) -> record
     save: Verb | None = None  # (record, *, by, **fields) -> record
     trash: Verb | None = None  # (record, *, by) -> record
     restore: Verb | None = None  # (record, *, by) -> record
     duplicate: Verb | None = None  # (record, *, by, name) -> record
+
+    @cached_property
+    def columns(self) -> dict[str, Field[Any, Any]]:
+        """The readable fields that are columns of the table, by the name they are read under."""
+        stored = {column.attname: column for column in self.model._meta.concrete_fields}
+        return {name: stored[name] for name in self.read if name in stored}
 
     def rows(self, *, trashed: bool = False) -> QuerySet[Any]:
         """Return the records outside the trash, or (`trashed`) those in it."""

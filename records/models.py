@@ -12,6 +12,7 @@ from django.utils import timezone
 from records.identifiers import uuid7
 
 NAME_LENGTH = 128
+NAME_TAKEN = "name_taken"  # the code of the error when a name is in use
 
 
 class RecordQuerySet(models.QuerySet):
@@ -67,6 +68,7 @@ def unique_name(model_name: str) -> models.UniqueConstraint:
         fields=["name"],
         condition=Q(deleted_at=None),
         name=f"{model_name}_name_unique",
+        violation_error_code=NAME_TAKEN,
         violation_error_message="There is already a record of this type with this name.",
     )
 

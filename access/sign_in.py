@@ -1,0 +1,70 @@
+"""Signing in by password, with a limit: repeated failures for one user from one address close that way a while.
+
+The site's only authentication backend, so every door has the limit: the page, REST and the admin.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import timezone
+
+from access.models import SignInFailure, User
+
+FAILURES_ALLOWED = 10
+COUNTED = timedelta(minutes=15)
+
+
+class TooManyFailures(Exception):
+    """Too many sign-ins failed; `retry_after` is the number of seconds until the next try may succeed."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Too many sign-ins failed for this user from this address. Wait a while and try again.")
+        self.retry_after = retry_after
+
+
+class LimitedBackend(ModelBackend):
+    """Checks user name and password, unless too many tries failed just now."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        if not username or password is None or "\0" in username:
+            return None
+        address = address_of(request)
+        try:
+            check_limit(username, address)
+        except TooManyFailures as closed:
+            # Ends the search through the backends: the pages answer it like a wrong password.
+            raise PermissionDenied(str(closed)) from closed
+        user: Any = super().authenticate(request, username=username, password=password, **kwargs)
+        if user is None:
+            _note_failure(username, address)
+            return None
+        SignInFailure.objects.filter(username=_key(username), address=address).delete()
+        return user
+
+
+def check_limit(username: str, address: str) -> None:
+    """Raise TooManyFailures when this user's sign-in from this address is closed for now."""
+    since = timezone.now() - COUNTED
+    failures = SignInFailure.objects.filter(username=_key(username), address=address, at__gt=since)
+    latest: list[datetime] = list(failures.order_by("-at").values_list("at", flat=True)[:FAILURES_ALLOWED])
+    if len(latest) == FAILURES_ALLOWED:
+        raise TooManyFailures(max(1, round((latest[-1] - since).total_seconds())))
+
+
+def address_of(request: HttpRequest | None) -> str:
+    """Return the address that a request comes from, empty for none."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:64] if request is not None else ""
+
+
+def _note_failure(username: str, address: str) -> None:
+    SignInFailure.objects.create(username=_key(username), address=address)
+    SignInFailure.objects.filter(at__lt=timezone.now() - COUNTED).delete()
+
+
+def _key(username: str) -> str:
+    return username[:150]

@@ -1,0 +1,58 @@
+"""Every REST address, below /api/latest/ and /api/1/, with its description and the page to read it."""
+
+from django.http import Http404
+from django.shortcuts import render
+from django.urls import path, re_path
+from django.views.decorators.csrf import ensure_csrf_cookie
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access import api as access
+from executions import api as executions
+from flows import api as flows
+from projects import api as projects
+
+
+class Schema(SpectacularAPIView):
+    """The description of this API in OpenAPI 3.1; `?format=json` or `yaml`."""
+
+    renderer_classes = [OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer]
+    permission_classes = [AllowAny]
+
+
+class Nothing(APIView):
+    """Answers addresses that do not exist, in the shape of errors."""
+
+    permission_classes = [AllowAny]
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        hint = " Addresses have no slash at their end." if request.path.endswith("/") else ""
+        raise Http404(f"There is nothing at this address.{hint} See /api/latest/docs for what there is.")
+
+    def get(self, request: Request) -> Response:
+        raise Http404
+
+    post = put = patch = delete = get
+
+
+@ensure_csrf_cookie
+def docs(request):  # type: ignore[no-untyped-def]
+    """Show the page on which the API can be read and tried."""
+    return render(request, "site/api_docs.html")
+
+
+urlpatterns = [
+    *access.urlpatterns,
+    *projects.urlpatterns,
+    *flows.urlpatterns,
+    *executions.urlpatterns,
+    path("schema", Schema.as_view(), name="api-schema"),
+    path("docs", docs, name="api-docs"),
+    re_path(r"^.*$", Nothing.as_view()),
+]

@@ -1,0 +1,388 @@
+"""REST of executions and processes: start, wait, cancel, run, rerun, bulk verbs, log, children, tree, history.
+
+The hot way is `POST /execution`: one statement each for the key, the flow, the row and reading it back.
+"""
+
+import hashlib
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.urls import path
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.rest import Guarded, StaffOnly
+from executions import bulk, operations
+from executions.kinds import EXECUTION, PROCESS
+from executions.lifecycle import ENDED
+from executions.live import wait_ended
+from executions.models import Execution, LogLine, Transition
+from executions.operations import Start
+from flows.models import Flow, Script
+from records.api import RecordDetail, RecordList, RecordRestore, RecordView, outside_trashed_projects
+from records.cleaning import clean_body, clean_columns, clean_moment
+from records.listing import (
+    PARAMETERS,
+    ListQuery,
+    limited_time,
+    list_page,
+    read_filter,
+    read_limit,
+    read_number,
+    read_query,
+)
+
+MAX_WAIT_SECONDS = 300
+MAX_LOG_LINES = 5_000
+MAX_TRANSITIONS = 1_000
+_LARGEST_NUMBER = 2**31 - 1
+_KEY = "Idempotency-Key"
+_START = (
+    "flow_id", "flow_name", "script", "input_value", "inputs", "name", "description", "is_productive", "project_id",
+    "project_name", "priority", "scheduled_for", "max_runtime_minutes", "run",
+)  # fmt: skip
+
+
+class ExecutionView(Guarded):
+    """What the views of executions share."""
+
+    kind = EXECUTION
+
+    def execution(self, key: str) -> Execution:
+        """Return the visible execution with this id."""
+        found: Execution = self.find(key, self.kind.rows())
+        return found
+
+    def answered(self, execution: Execution, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        """Return the execution; with `?wait=` as soon as it has ended, or as it is when the time is up (202)."""
+        seconds = self._wait_seconds
+        if seconds is not None and execution.status not in ENDED:
+            if not wait_ended(execution.pk, seconds):
+                status = 202
+            execution.refresh_from_db()
+        return Response(self.shown(execution), status=status, headers=headers)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self._wait_seconds = _read_wait(self.parameters.get("wait"))
+
+
+class ExecutionList(ExecutionView, RecordList):
+    """GET lists executions, newest first, without their inputs and outputs; POST starts one."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.reads = ("wait", "fields") if request.method == "POST" else PARAMETERS
+        super().initial(request, *args, **kwargs)
+
+    def post(self, request: Request) -> Response:
+        body = clean_body(request.data, _START)
+        key, digest = self._idempotency(body)
+        found = operations.find_started(key, digest, by=request.user)
+        if found is not None:
+            return self.answered(found, headers={"Idempotent-Replay": "true"})
+        start = self._start(body, key, digest)
+        execution, is_new = operations.start_execution(start, by=request.user, origin=Execution.Origin.API)
+        if not is_new:
+            return self.answered(execution, headers={"Idempotent-Replay": "true"})
+        return self.answered(execution, 201, {"Location": f"{request.path}/{execution.pk}"})
+
+    def visible(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        rows = super().visible(rows)
+        # The script is pinned by its hash; reading a long one would be most of a start.
+        return rows.defer("script") if rows.model is Flow else rows
+
+    def _idempotency(self, body: dict[str, Any]) -> tuple[str | None, str | None]:
+        key = self.request.headers.get(_KEY)
+        if key is None:
+            return None, None
+        if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
+            raise ValidationError({_KEY: "Give 1 to 255 printable ASCII characters."})
+        return key, hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def _start(self, body: dict[str, Any], key: str | None, digest: str | None) -> Start:
+        _refuse_both(body, "input_value", "inputs")
+        _refuse_both(body, "flow_id", "flow_name", "script")
+        inputs = body.pop("inputs", None)
+        run = body.pop("run", True)
+        if not isinstance(run, bool):
+            raise ValidationError({"run": "Give true or false."})
+        moment = body.pop("scheduled_for", None)
+        script = body.pop("script", None)
+        if script is not None and not isinstance(script, str):
+            raise ValidationError({"script": "Give text."})
+        given = self.resolved(clean_columns(Execution, {name: v for name, v in body.items() if v is not None}))
+        return Start(
+            flow=given.get("flow"),
+            script=script,
+            inputs=given.get("input_value") if inputs is None else inputs,
+            name=given.get("name", ""),
+            description=given.get("description", ""),
+            project=given.get("project"),
+            is_productive=given.get("is_productive", True),
+            priority=given.get("priority"),
+            scheduled_for=None if moment is None else _moment(moment, "scheduled_for"),
+            max_runtime_minutes=given.get("max_runtime_minutes"),
+            run=run,
+            idempotency_key=key,
+            idempotency_digest=digest,
+        )
+
+
+class ExecutionDetail(ExecutionView, RecordDetail):
+    """One execution. PATCH sets name and description; DELETE puts an ended one into the trash."""
+
+    reads = ("fields", "trashed", "wait")
+
+    def get(self, request: Request, key: str) -> Response:
+        return self.answered(self.find(key))
+
+    def written(self, request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
+        return clean_columns(Execution, clean_body(request.data, ("name", "description")))
+
+
+class ExecutionRestore(ExecutionView, RecordRestore):
+    """Takes an execution out of the trash."""
+
+    reads = ("fields",)
+
+
+class ExecutionVerb(ExecutionView):
+    """POST does something with one execution."""
+
+    reads = ("fields", "wait")
+
+    def post(self, request: Request, key: str) -> Response:
+        clean_body(request.data, ())
+        return self.act(self.execution(key))
+
+    def act(self, execution: Execution) -> Response:
+        """Do it and answer."""
+        raise NotImplementedError
+
+
+class ExecutionCancel(ExecutionVerb):
+    """Asks for the end of an execution and of the children that belong to it."""
+
+    def act(self, execution: Execution) -> Response:
+        return self.answered(operations.cancel_execution(execution, by=self.request.user))
+
+
+class ExecutionRun(ExecutionVerb):
+    """Starts an execution that was only written down."""
+
+    def act(self, execution: Execution) -> Response:
+        return self.answered(operations.run_execution(execution, by=self.request.user))
+
+
+class ExecutionRerun(ExecutionVerb):
+    """Starts a new execution with the same inputs and options, on the script that is current now."""
+
+    def act(self, execution: Execution) -> Response:
+        new = operations.rerun_execution(execution, by=self.request.user, origin=Execution.Origin.API)
+        base = self.request.path.rsplit("/", 2)[0]
+        return self.answered(new, 201, {"Location": f"{base}/{new.pk}"})
+
+
+class BulkVerb(ExecutionView):
+    """POST does something with many executions, named by ids or selected by a filter; at most 1,000 per call."""
+
+    verb: ClassVar[str]
+
+    def post(self, request: Request) -> Response:
+        body = clean_body(request.data, ("ids", "filter", "cursor"))
+        if ("ids" in body) == ("filter" in body):
+            raise ValidationError({"ids": "Give either ids or a filter."})
+        ids, following = (_read_ids(body["ids"]), None) if "ids" in body else self._matching(body)
+        answers = self.act(ids)
+        done = sum(answer.done for answer in answers)
+        return Response(
+            {
+                "results": [_shown_answer(answer) for answer in answers],
+                "done": done,
+                "refused": len(answers) - done,
+                "next": following,
+            }
+        )
+
+    def act(self, ids: list[UUID]) -> list[bulk.Answer]:
+        """Do it to all of them."""
+        user = self.request.user
+        if self.verb == "cancel":
+            return bulk.cancel_many(ids, by=user)
+        if self.verb == "delete":
+            return bulk.trash_many(ids, by=user)
+        return bulk.rerun_many(ids, by=user, origin=Execution.Origin.API)
+
+    def _matching(self, body: dict[str, Any]) -> tuple[list[UUID], str | None]:
+        cursor = body.get("cursor")
+        if not isinstance(body["filter"], dict) or not isinstance(cursor, str | None):
+            raise ValidationError({"filter": "Give a filter as an object, and cursor as text."})
+        after = read_query(EXECUTION, {"cursor": cursor or ""}).after
+        query = ListQuery(EXECUTION, bulk.AT_MOST, "-id", ("id",), read_filter(EXECUTION, body["filter"]), after=after)
+        rows = outside_trashed_projects(self.visible(self.kind.rows()))
+        page = list_page(query, rows.filter(status__in=bulk.open_to(self.verb)))
+        return [row["id"] for row in page["results"]], page["next"]
+
+
+class CancelMany(BulkVerb):
+    """Asks for the end of many executions."""
+
+    verb = "cancel"
+
+
+class RerunMany(BulkVerb):
+    """Starts new executions like many others."""
+
+    verb = "rerun"
+
+
+class DeleteMany(BulkVerb):
+    """Puts many ended executions into the trash."""
+
+    verb = "delete"
+
+
+class ExecutionLog(ExecutionView):
+    """The log, by number."""
+
+    reads = ("after", "limit")
+
+    def get(self, request: Request, key: str) -> Response:
+        lines = LogLine.objects.filter(execution_id=self.execution(key).pk)
+        fields = ("number", "at", "level", "stream", "text", "data")
+        return Response(self._numbered(lines, "number", fields, 500, MAX_LOG_LINES))
+
+    def _numbered(
+        self, rows: "QuerySet[Any]", number: str, fields: tuple[str, ...], default: int, highest: int
+    ) -> dict[str, Any]:
+        """Return the rows behind number `after`, ascending; `next` is the number to go on from, or None."""
+        limit = read_limit(self.parameters, default, highest)
+        after = read_number(self.parameters, "after", 0, 0, _LARGEST_NUMBER)
+        with limited_time():
+            found = list(rows.filter(**{f"{number}__gt": after}).order_by(number).values(*fields)[: limit + 1])
+        page = found[:limit]
+        return {"results": page, "next": page[-1][number] if len(found) > limit else None}
+
+
+class ExecutionTransitions(ExecutionLog):
+    """The history of the status, by version."""
+
+    def get(self, request: Request, key: str) -> Response:
+        rows = Transition.objects.filter(execution_id=self.execution(key).pk)
+        fields = ("version", "at", "old", "new", "reason", "attempt")
+        return Response(self._numbered(rows, "version", fields, 500, MAX_TRANSITIONS))
+
+
+class ExecutionChildren(ExecutionView):
+    """The executions that this one started, in the order of their start."""
+
+    reads = PARAMETERS
+
+    def get(self, request: Request, key: str) -> Response:
+        return self.family({"parent_id": self.execution(key).pk})
+
+    def family(self, related: dict[str, Any]) -> Response:
+        """Return a page of related executions."""
+        query = read_query(EXECUTION, self.parameters, "id")
+        rows = self.visible(self.kind.rows(trashed=query.trashed))
+        return Response(list_page(query, rows.filter(**related)))
+
+
+class ExecutionTree(ExecutionChildren):
+    """All executions of the tree that this one belongs to, from its root down, flat with their parent_id."""
+
+    def get(self, request: Request, key: str) -> Response:
+        execution = self.execution(key)
+        return self.family({"root_id": execution.root_id or execution.pk})
+
+
+class ExecutionScript(ExecutionView):
+    """The script that this execution is pinned to."""
+
+    def get(self, request: Request, key: str) -> Response:
+        execution = self.execution(key)
+        text = Script.objects.values_list("text", flat=True).get(pk=execution.script_id)
+        return Response({"sha256": execution.script_id, "flow_version": execution.flow_version, "script": text})
+
+
+class ProcessList(StaffOnly, RecordList):
+    """The processes of this site."""
+
+    kind = PROCESS
+    http_method_names = ["get", "head", "options"]
+
+
+class ProcessDetail(StaffOnly, RecordDetail):
+    """One process."""
+
+    kind = PROCESS
+    http_method_names = ["get", "head", "options"]
+
+
+def _read_wait(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= MAX_WAIT_SECONDS:
+        raise ValidationError({"wait": f"Give a number of seconds from 0 to {MAX_WAIT_SECONDS}."})
+    return seconds
+
+
+def _moment(value: Any, name: str) -> Any:
+    try:
+        return clean_moment(value)
+    except ValidationError as error:
+        raise ValidationError({name: error.messages}) from error
+
+
+def _refuse_both(body: dict[str, Any], *names: str) -> None:
+    given = [name for name in names if body.get(name) is not None]
+    if len(given) > 1:
+        raise ValidationError({name: f"Give only one of {', '.join(names)}." for name in given})
+
+
+def _read_ids(given: Any) -> list[UUID]:
+    if not isinstance(given, list) or not given or len(given) > bulk.AT_MOST:
+        raise ValidationError({"ids": f"Give a list of 1 to {bulk.AT_MOST:,} ids."})
+    ids = []
+    for number, text in enumerate(given):
+        try:
+            ids.append(UUID(text))
+        except (ValueError, TypeError, AttributeError):
+            raise ValidationError({"ids": f"[{number}]: {text!r} is not an id."}) from None
+    return ids
+
+
+def _shown_answer(answer: bulk.Answer) -> dict[str, Any]:
+    shown: dict[str, Any] = {"id": answer.id, "done": answer.done}
+    if answer.new_id is not None:
+        shown["new_id"] = answer.new_id
+    if answer.code:
+        shown["error"] = {"code": answer.code, "message": answer.words, "details": {}}
+    return shown
+
+
+urlpatterns = [
+    path("execution", ExecutionList.as_view()),
+    path("execution/cancel", CancelMany.as_view()),
+    path("execution/rerun", RerunMany.as_view()),
+    path("execution/delete", DeleteMany.as_view()),
+    path("execution/<str:key>/cancel", ExecutionCancel.as_view()),
+    path("execution/<str:key>/run", ExecutionRun.as_view()),
+    path("execution/<str:key>/rerun", ExecutionRerun.as_view()),
+    path("execution/<str:key>/restore", ExecutionRestore.as_view()),
+    path("execution/<str:key>/log", ExecutionLog.as_view()),
+    path("execution/<str:key>/transitions", ExecutionTransitions.as_view()),
+    path("execution/<str:key>/children", ExecutionChildren.as_view()),
+    path("execution/<str:key>/tree", ExecutionTree.as_view()),
+    path("execution/<str:key>/script", ExecutionScript.as_view()),
+    path("execution/<str:key>", ExecutionDetail.as_view()),
+    path("process", ProcessList.as_view()),
+    path("process/<str:key>", ProcessDetail.as_view()),
+]

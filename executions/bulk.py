@@ -1,0 +1,96 @@
+"""Many executions at once: cancel, rerun, trash, with an answer for each. Doors call these with ids they were given.
+
+What is refused for one never stops the others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from access.permissions import Operation, PermissionRefused, visible
+from executions.announce import announce
+from executions.lifecycle import ALIVE, ENDED, Status
+from executions.models import Execution
+from executions.operations import cancel_executions, rerun_execution
+
+AT_MOST = 1_000
+_AT_ONCE = 100  # cancelled in one transaction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one execution: `done`, or the code and words of why not. A rerun has the new one's id."""
+
+    id: UUID
+    done: bool
+    code: str = ""
+    words: str = ""
+    new_id: UUID | None = None
+
+
+def cancel_many(ids: list[UUID], *, by: Any) -> list[Answer]:
+    """Ask for the end of these executions and of the children that belong to them."""
+    answers, allowed = _sort_out(ids, by, Operation.RUN)
+    cancelled: set[UUID] = set()
+    for start in range(0, len(allowed), _AT_ONCE):
+        cancelled.update(cancel_executions(allowed[start : start + _AT_ONCE]))
+    for key in allowed:
+        answers[key] = Answer(key, True) if key in cancelled else Answer(key, False, "already_ended", "It has ended.")
+    return [answers[key] for key in dict.fromkeys(ids)]
+
+
+def trash_many(ids: list[UUID], *, by: Any) -> list[Answer]:
+    """Put these executions into the trash; those that live stay."""
+    answers, allowed = _sort_out(ids, by, Operation.DELETE)
+    with transaction.atomic():
+        # Locked in the order of ids, as every other statement on many executions does.
+        rows = Execution.objects.filter(pk__in=allowed, deleted_at=None, status__in=[*ENDED, Status.CREATED])
+        gone = set(rows.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+        Execution.objects.filter(pk__in=gone).update(deleted_at=timezone.now(), deleted_by=by)
+        announce(gone)
+    for key in allowed:
+        answers[key] = Answer(key, True) if key in gone else Answer(key, False, "still_alive", "It has not ended.")
+    return [answers[key] for key in dict.fromkeys(ids)]
+
+
+def rerun_many(ids: list[UUID], *, by: Any, origin: str) -> list[Answer]:
+    """Start a new execution like each of these."""
+    answers, allowed = _sort_out(ids, by, Operation.RUN)
+    rows = Execution.objects.select_related("flow", "project", "script").in_bulk(allowed)
+    for key in allowed:
+        answers[key] = _attempt(key, lambda key=key: rerun_execution(rows[key], by=by, origin=origin).pk)  # type: ignore[misc]
+    return [answers[key] for key in dict.fromkeys(ids)]
+
+
+def open_to(verb: str) -> set[Status]:
+    """Return the states in which the verb (cancel, rerun, delete) makes sense: what a filter is narrowed to."""
+    return {"cancel": set(ALIVE), "delete": {*ENDED, Status.CREATED}}.get(verb, set(Status))
+
+
+def _attempt(key: UUID, act: Callable[[], UUID]) -> Answer:
+    try:
+        return Answer(key, True, new_id=act())
+    except PermissionRefused as refused:
+        return Answer(key, False, "permission_denied", str(refused))
+    except ValidationError as error:
+        return Answer(key, False, "input_invalid", " ".join(error.messages))
+
+
+def _sort_out(ids: list[UUID], by: Any, operation: Operation) -> tuple[dict[UUID, Answer], list[UUID]]:
+    """Return the refusals of those that are not there or not allowed, and the ids of the rest in ascending order."""
+    rows = Execution.objects.filter(pk__in=ids, deleted_at=None)
+    seen = set(visible(by, rows).values_list("id", flat=True))
+    allowed = set(visible(by, rows, operation).values_list("id", flat=True))
+    refused = {}
+    for key in ids:
+        if key not in seen:
+            refused[key] = Answer(key, False, "not_found", "There is no execution with this id here.")
+        elif key not in allowed:
+            words = f"You need {operation} permission on this execution."
+            refused[key] = Answer(key, False, "permission_denied", words)
+    return refused, sorted(allowed & seen)
