@@ -64,13 +64,13 @@ def api_key_create(request: HttpRequest) -> HttpResponse:
 @page
 def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """Take a key away for good."""
-    key = get_object_or_404(ApiKey, pk=key_id, user=request.user)
+    key = get_object_or_404(ApiKey, pk=key_id, user_id=request.user.pk)
     key.delete()
     messages.success(request, f"Revoked the key “{key.name}”. Programs that use it are refused from now on.")
     return redirect("api-key-list")
 
 
 def _keys_page(request: HttpRequest, **more: Any) -> HttpResponse:
-    keys = list(ApiKey.objects.filter(user=request.user))
+    keys = list(ApiKey.objects.filter(user_id=request.user.pk))
     context = {"keys": keys, "now": timezone.now(), "base_url": request.build_absolute_uri("/").rstrip("/")}
     return render(request, "access/api_keys.html", context | more)

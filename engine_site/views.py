@@ -75,7 +75,9 @@ def _hits(request: HttpRequest, text: str) -> list[dict[str, Any]]:
     except ValueError:
         wanted = None
     if wanted:
-        flows, projects, executions = (rows.filter(pk=wanted) for rows in (flows, projects, executions))
+        flows = flows.filter(pk=wanted)
+        projects = projects.filter(pk=wanted)
+        executions = executions.filter(pk=wanted)
     else:
         flows = flows.filter(name__icontains=text).order_by("name")
         projects = projects.filter(name__icontains=text).order_by("name")

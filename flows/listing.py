@@ -41,7 +41,7 @@ def list_flows(flows: "QuerySet[Flow]", parameters: Mapping[str, Any]) -> KeyPag
 def _latest_executions() -> "QuerySet[Any]":
     # Through the relation: flows may not import executions, which come later in the order of apps.
     executions = Flow._meta.get_field("executions").related_model
-    rows = executions._default_manager.filter(flow=OuterRef("pk"), deleted_at=None).order_by("-id")  # type: ignore[union-attr]
+    rows = executions._default_manager.filter(flow=OuterRef("pk"), deleted_at=None).order_by("-id")
     return rows.values(seen=JSONObject(id="id", status="status"))[:LATEST_SHOWN]
 
 

@@ -244,7 +244,7 @@ def _context(request: HttpRequest, flow: Flow, tab: str) -> dict[str, Any]:
 
 def _executions(flow: Flow) -> Any:
     # Through the relation: flows may not import executions, which come later in the order of apps.
-    executions: Any = flow.executions.filter(deleted_at=None)  # type: ignore[attr-defined]
+    executions: Any = flow.executions.filter(deleted_at=None)
     return (
         executions.select_related("created_by", "flow")
         .defer("input_value", "output_value", "waiting_for")

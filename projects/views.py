@@ -62,8 +62,8 @@ def project_detail(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Show one project: what lives in it, what ran there, and who may do what."""
     project = visible_or_404(request, Project.objects.select_related("modified_by"), project_id)
     # Flows and executions are read through the project: later apps may not be imported from here.
-    flows: Any = project.flows.filter(deleted_at=None)  # type: ignore[attr-defined]
-    executions: Any = project.executions.filter(deleted_at=None)  # type: ignore[attr-defined]
+    flows: Any = project.flows.filter(deleted_at=None)
+    executions: Any = project.executions.filter(deleted_at=None)
     context = {
         "project": project,
         "flows": list(

@@ -25,7 +25,7 @@ COUNTED_RUNNING = 1000
 
 @register.simple_tag(takes_context=True)
 def shell_projects(context: Context) -> list[dict[str, Any]]:
-    """Return id and name of the projects that the sidebar and the create dialogs offer; read once per page."""
+    """Return the projects that the sidebar and the create dialogs offer; read once per page."""
     request = context["request"]
     if not hasattr(request, "_shell_projects"):
         projects = visible(request.user, Project.objects.alive()).order_by("name").values("id", "name")

@@ -35,6 +35,7 @@ const look = EditorView.theme({
   ".cm-panels": { backgroundColor: "var(--sunken)", color: "var(--text)", borderColor: "var(--line)" },
   ".cm-panels input, .cm-panels button": { fontFamily: "var(--sans)" },
   ".cm-panel.cm-search": { padding: "8px 10px" },
+  ".cm-panel.cm-search :is(input, button, label)": { fontSize: "var(--base)" },
   ".cm-panel.cm-search label": { fontSize: "var(--small)", fontWeight: "400" },
   ".cm-textfield": { width: "auto", minHeight: "26px", backgroundColor: "var(--surface)", border: "1px solid var(--field-line)", borderRadius: "4px", display: "inline-block" },
   ".cm-button": { backgroundImage: "none", backgroundColor: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "4px", color: "var(--text)" },
