@@ -18,7 +18,7 @@ WITHOUT_DATABASE = {"up", "help", "--help", "-h", "version", "--version", "check
 def database_for(arguments: list[str], environment: Environment) -> AbstractContextManager[None]:
     """Return what keeps a database up around the command, if it is one that needs any."""
     command = arguments[1] if len(arguments) > 1 else "help"
-    if command in WITHOUT_DATABASE and "--database" not in arguments or {"-h", "--help"} & set(arguments):
+    if (command in WITHOUT_DATABASE and "--database" not in arguments) or {"-h", "--help"} & set(arguments):
         return nullcontext()
     if not environment.uses_embedded_database or environment.role != "command":
         return nullcontext()

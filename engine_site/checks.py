@@ -63,14 +63,18 @@ def _unless_broken(check: Callable[[], Finding]) -> Finding:
         return check()
     except Error as error:
         subject = check.__name__.strip("_").capitalize()
-        return Finding(Level.FAIL, subject, f"The database refused: {str(error).strip()}. Run manage.py migrate.")
+        return Finding(
+            Level.FAIL, subject, f"The database refused: {str(error).strip()}. Run manage.py migrate."
+        )
 
 
 def _versions() -> Iterator[Finding]:
     version = platform.python_version()
     packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("channels", "daphne", "django-q2"))
     yield Finding(
-        Level.OK, "Versions", f"Python {version}, Django {django.__version__}, {packages}, {platform.platform()}"
+        Level.OK,
+        "Versions",
+        f"Python {version}, Django {django.__version__}, {packages}, {platform.platform()}",
     )
 
 
@@ -91,7 +95,9 @@ def _database() -> Finding:
     if isolation != "read committed":
         return Finding(Level.FAIL, "Database", f"{words}: Engine needs read committed, the usual default.")
     if fsync != "on":
-        return Finding(Level.WARN, "Database", f"{words}, fsync {fsync}: a power cut may lose data. Turn it on.")
+        return Finding(
+            Level.WARN, "Database", f"{words}, fsync {fsync}: a power cut may lose data. Turn it on."
+        )
     return Finding(Level.OK, "Database", words)
 
 
@@ -110,7 +116,9 @@ def _workers() -> Finding:
     alive = [host for host in hosts if host.heartbeat_at > fresh]
     if not alive:
         return Finding(
-            Level.FAIL, "Workers", "None is alive, so nothing runs: start one with make run or manage.py worker."
+            Level.FAIL,
+            "Workers",
+            "None is alive, so nothing runs: start one with make run or manage.py worker.",
         )
     ages = ", ".join(
         f"{host} ({host.slots} slots, heartbeat {(now - host.heartbeat_at).total_seconds():.0f} s ago)"
@@ -135,7 +143,9 @@ def _queue() -> Finding:
     age = (now - oldest).total_seconds()
     if age > LATE_SECONDS:
         return Finding(
-            Level.WARN, "Queue", f"An execution has waited {age:.0f} s: add workers (WORKERS) or slots (SLOTS)."
+            Level.WARN,
+            "Queue",
+            f"An execution has waited {age:.0f} s: add workers (WORKERS) or slots (SLOTS).",
         )
     return Finding(Level.OK, "Queue", f"the oldest execution has waited {age:.1f} s")
 

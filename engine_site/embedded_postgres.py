@@ -261,7 +261,9 @@ class EmbeddedPostgres:
         mark = self.cluster_name.encode()
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if (entry / "comm").read_bytes() == b"postgres\n" and mark in (entry / "cmdline").read_bytes():
+                if (entry / "comm").read_bytes() == b"postgres\n" and mark in (
+                    entry / "cmdline"
+                ).read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -292,7 +294,7 @@ class EmbeddedPostgres:
             "log_checkpoints": "off",
         }
         if not self.durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         return settings
 
 
@@ -304,7 +306,9 @@ def _short_name(folder: Path) -> Path:
     home.mkdir(mode=0o700, exist_ok=True)
     found = home.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise DatabaseNotStarted(f"{home} is not ours alone: remove it, or set ENGINE_DATA to a shorter path.")
+        raise DatabaseNotStarted(
+            f"{home} is not ours alone: remove it, or set ENGINE_DATA to a shorter path."
+        )
     link = home / "pg"
     try:
         link.symlink_to(folder)
@@ -324,5 +328,3 @@ def _die_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return arrange
-
-

@@ -12,6 +12,8 @@
 | `ENGINE_ADMIN_PASSWORD` | generated, printed once | password of the first user, `admin` |
 | `WORKERS` | 1 on up to 2 cores, else half the cores | worker clusters; each is one execution host |
 | `SLOTS` | `16` | executions that one worker runs at the same time |
+| `SLEEP_MAX_SECONDS` | `60` | an execution that waits for longer than this leaves memory until its wait is over |
+| `MAX_RESIDENT` | `500` | executions that one worker keeps in memory; beyond it, waiting ones leave at once |
 | `ENGINE_ENV` | `development` | `development` or `production`: production refuses unsafe settings |
 | `ENGINE_ENV_NAME` | the value of `ENGINE_ENV` | what `system.get_env_name()` tells the flows |
 | `ALLOWED_HOSTS` | localhost and `HOST` | comma-separated host names that the site answers to |
@@ -60,6 +62,8 @@ class Environment:
     admin_password: str | None
     workers: int
     slots: int
+    sleep_max_seconds: int
+    max_resident: int
     kind: str
     name: str
     allowed_hosts: list[str]
@@ -125,6 +129,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         admin_password=text("ENGINE_ADMIN_PASSWORD", "") or None,
         workers=number("WORKERS", 1 if cores <= 2 else cores // 2, 1, 512),
         slots=number("SLOTS", 16, 1, 10_000),
+        sleep_max_seconds=number("SLEEP_MAX_SECONDS", 60, 0, 86_400),
+        max_resident=number("MAX_RESIDENT", 500, 1, 100_000),
         kind=kind,
         name=text("ENGINE_ENV_NAME", kind),
         allowed_hosts=hosts or [*LOCAL_HOSTS, *([] if host in {"0.0.0.0", "::"} else [host])],
@@ -163,8 +169,12 @@ def stored_secret(path: Path) -> str:
     """Return the secret kept in `path`, making one on first use; safe when several processes ask at once."""
     try:
         return path.read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
+    except PermissionError:
+        raise SettingsRefused(
+            [f"{path} cannot be read: it belongs to another user. Set ENGINE_DATA."]
+        ) from None
     make_data_folder(path.parent)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

