@@ -1,4 +1,4 @@
-"""How the admin looks: its title, colours and sidebar. `settings.py` hands it to django-unfold; it decides nothing."""
+"""How the admin looks: its title, colours and sidebar. `settings.py` hands it to django-unfold."""
 
 from typing import Any
 

@@ -1,0 +1,133 @@
+"""The operator's door to users and API keys. Sign-in goes through the site's own page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from access.admin_lists import ReadOnlyAdmin, StaffAdmin
+from access.admin_parts import link_to, link_to_list
+from access.models import ApiKey, User
+
+
+def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Send strangers to the site's sign-in page, and tell those who are signed in but not staff."""
+    if request.user.is_authenticated:
+        raise PermissionDenied(
+            "The admin is for staff. Ask an administrator to make you staff, or use the site."
+        )
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+
+admin.site.login = _sign_in  # type: ignore[method-assign]
+admin.site.unregister(Group)  # what people may do is decided by staff and memberships, not by groups
+
+
+@admin.register(User)
+class UserAdmin(StaffAdmin, DjangoUserAdmin):
+    """Accounts. Staff see them, superusers change them; an account is switched off, never removed."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("username__istartswith", "email__istartswith")
+    search_help_text = "User name or e-mail address, from its beginning"
+    ordering = ("-pk",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined", "keys", "memberships_held")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        (
+            "What they may do",
+            {"fields": ("is_active", "is_staff", "is_superuser", "memberships_held", "keys")},
+        ),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = (
+        (None, {"classes": ("wide",), "fields": ("username", "usable_password", "password1", "password2")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    @display(description="API keys")
+    def keys(self, user: User) -> str:
+        return link_to_list(ApiKey, "Show the keys", user=user.pk)
+
+    @display(description="Memberships")
+    def memberships_held(self, user: User) -> str:
+        return (
+            ", ".join(f"{held.role} of {held.project}" for held in user.memberships.select_related("project"))
+            or "–"
+        )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys can only be looked at and revoked: their text is shown once, to the person who makes one."""
+
+    list_display = ("name", "shown_prefix", "user", "created_at", "last_used_at", "expires_at")
+    list_select_related = ("user",)
+    list_lookups = ("user",)
+    search_fields = ("prefix",)
+    search_help_text = "Beginning of a key (eng_…), or its name from the beginning"
+    fields = ("name", "shown_prefix", "owner", "created_at", "last_used_at", "expires_at")
+    readonly_fields = ("shown_prefix", "owner")
+    actions = ("revoke_chosen",)
+    actions_detail = ("revoke",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[ApiKey]", search_term: str
+    ) -> tuple["QuerySet[ApiKey]", bool]:
+        term = search_term.strip()
+        if term.startswith("eng_"):
+            return queryset.filter(prefix=term.split("_")[1]), False
+        return (queryset.filter(name__startswith=term) if term else queryset), False
+
+    @display(description="Key")
+    def shown_prefix(self, key: ApiKey) -> str:
+        return f"eng_{key.prefix}_…"
+
+    @display(description="User")
+    def owner(self, key: ApiKey) -> str:
+        return link_to(key.user)
+
+    @admin.action(description="Revoke the chosen keys")
+    def revoke_chosen(self, request: HttpRequest, keys: "QuerySet[ApiKey]") -> None:
+        self.do_to_each(request, keys, lambda key: self._revoke(request, key), "Revoked")
+
+    @action(
+        description="Revoke",
+        icon="block",
+        variant=ActionVariant.DANGER,
+        dialog={
+            "title": "Revoke this key?",
+            "description": "Programs that use it are refused from then on. This cannot be undone.",
+            "form_class": None,
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Take the key away for good."""
+        return self.do_to_one(
+            request, object_id, lambda key: self._revoke(request, key), "Revoked", "changelist"
+        )
+
+    def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
+        self.log_deletions(request, [key])
+        key.delete()

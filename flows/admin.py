@@ -1,0 +1,154 @@
+"""The operator's door to flows, their versions and scripts.
+
+A saved script becomes a version, as everywhere: the operations decide.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from access.admin_forms import AUDIT, OperatedAdmin, RefusableForm
+from access.admin_lists import ReadOnlyAdmin, TrashFilter
+from access.admin_parts import link, link_to, link_to_list, preformatted
+from flows import operations
+from flows.models import Flow, FlowVersion, Script
+from projects.models import Project
+
+
+class FlowForm(RefusableForm):
+    """The form of a flow. Browsers send lines that end in CR LF; a script keeps the ends it has."""
+
+    def clean_script(self) -> str:
+        return self.cleaned_data["script"].replace("\r\n", "\n")
+
+
+@admin.register(Flow)
+class FlowAdmin(OperatedAdmin):
+    """Flows. Nothing is removed here: flows go to the trash, and executions keep the script they run."""
+
+    form = FlowForm
+    list_display = ("name", "project", "version", "has_syntax_error", "modified_at", "modified_by")
+    list_select_related = ("project", "modified_by")
+    list_filter = (TrashFilter, "has_syntax_error")
+    list_lookups = ("project",)
+    search_fields = ("name__icontains",)
+    search_help_text = "Any part of the name"
+    raw_id_fields = ("project",)
+    readonly_fields = ("version", "problems", "versions_kept", "executions_made", *AUDIT)
+    fieldsets = (
+        (None, {"fields": ("name", "project", "description")}),
+        ("Script", {"fields": ("script", "problems", "version", "versions_kept", "executions_made")}),
+        ("Running it", {"fields": ("input_schema", "max_runtime_minutes", "priority", "is_readonly")}),
+        ("History", {"fields": AUDIT}),
+    )
+    actions = ("trash_chosen", "restore_chosen")
+
+    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Flow:
+        return operations.create_flow(by=request.user, **fields)
+
+    def store(self, request: HttpRequest, record: Flow, fields: dict[str, Any]) -> Flow:
+        return operations.save_flow(record, by=request.user, **fields)
+
+    def view_on_site(self, flow: Flow) -> str:
+        return reverse("flow-detail", args=[flow.pk])
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Flow]":
+        flows = super().get_queryset(request)
+        if getattr(request.resolver_match, "url_name", "").endswith("_changelist"):
+            flows = flows.defer("script", "input_schema", "project__description")
+        return flows
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = {"project": Project.default().pk, "script": operations.BOILERPLATE}
+        return initial | super().get_changeform_initial_data(request)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "script":
+            style = "font-family: ui-monospace, monospace; font-size: 0.8rem; min-height: 24rem"
+            kwargs["widget"] = UnfoldAdminTextareaWidget(attrs={"style": style, "spellcheck": "false"})
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "script" and field is not None:
+            field.strip = False  # the last line's end and the indentation of the first belong to the script
+        return field
+
+    @display(description="Problems")
+    def problems(self, flow: Flow) -> str:
+        found = operations.problems_of(flow) if flow.script else []
+        return preformatted(
+            "\n".join(f"line {each.line}, column {each.column + 1}: {each.message}" for each in found)
+        )
+
+    @display(description="Versions")
+    def versions_kept(self, flow: Flow) -> str:
+        return link_to_list(FlowVersion, "Show the versions", flow=flow.pk) if flow.version else "–"
+
+    @display(description="Executions")
+    def executions_made(self, flow: Flow) -> SafeString | str:
+        if not flow.version:
+            return "–"
+        # By its address: executions come after flows in the order of apps.
+        address = reverse("admin:executions_execution_changelist", query={"flow": flow.pk})
+        return link(address, "Show the executions")
+
+    @admin.action(description="Move the chosen to the trash")
+    def trash_chosen(self, request: HttpRequest, flows: "QuerySet[Flow]") -> None:
+        self.do_to_each(
+            request, flows, lambda flow: operations.trash_flow(flow, by=request.user), "Moved to the trash:"
+        )
+
+    @admin.action(description="Take the chosen out of the trash")
+    def restore_chosen(self, request: HttpRequest, flows: "QuerySet[Flow]") -> None:
+        self.do_to_each(
+            request, flows, lambda flow: operations.restore_flow(flow, by=request.user), "Restored"
+        )
+
+
+@admin.register(FlowVersion)
+class FlowVersionAdmin(ReadOnlyAdmin):
+    """What a flow's script was, and from when on."""
+
+    list_display = ("flow", "number", "script_id", "created_at", "created_by")
+    list_select_related = ("flow", "created_by")
+    list_lookups = ("flow",)
+    fields = ("owner", "number", "created_at", "created_by", "sha256", "text")
+    readonly_fields = ("owner", "sha256", "text")
+    ordering = ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[FlowVersion]":
+        return super().get_queryset(request).defer("flow__script", "flow__input_schema")
+
+    @display(description="Flow")
+    def owner(self, version: FlowVersion) -> str:
+        return link_to(version.flow)
+
+    @display(description="SHA-256")
+    def sha256(self, version: FlowVersion) -> str:
+        return version.script_id
+
+    @display(description="Script")
+    def text(self, version: FlowVersion) -> str:
+        return preformatted(version.script.text)
+
+
+@admin.register(Script)
+class ScriptAdmin(ReadOnlyAdmin):
+    """Script texts by their hash: what executions are pinned to. Listed by hash, which has the index."""
+
+    list_display = ("sha256", "created_at")
+    search_fields = ("sha256__startswith",)
+    search_help_text = "SHA-256, from its beginning"
+    fields = ("sha256", "created_at", "shown_text")
+    readonly_fields = ("sha256", "created_at", "shown_text")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Script]":
+        return super().get_queryset(request).defer("text")
+
+    @display(description="Text")
+    def shown_text(self, script: Script) -> str:
+        return preformatted(script.text)
