@@ -101,7 +101,10 @@ class Subscriber:
         self._news.set()
 
     def _may_send(self) -> bool:
-        return len(self._under_way) < UNACKNOWLEDGED_MESSAGES and sum(self._under_way) < UNACKNOWLEDGED_CHARACTERS
+        return (
+            len(self._under_way) < UNACKNOWLEDGED_MESSAGES
+            and sum(self._under_way) < UNACKNOWLEDGED_CHARACTERS
+        )
 
     async def next(self) -> str:
         """Return the next message to send, once there is one and the client keeps up."""
@@ -193,7 +196,9 @@ class Hub:
         sending = []
         for subscriber in self.subscribers():
             projects = subscriber.projects
-            count = sum(number for project, number in running.items() if projects is None or project in projects)
+            count = sum(
+                number for project, number in running.items() if projects is None or project in projects
+            )
             if subscriber.running != count:
                 subscriber.running = count
                 sending.append((subscriber, encode({"type": "running", "count": count})))
@@ -209,7 +214,11 @@ class Hub:
         return followed
 
     def publish_log(
-        self, execution_id: UUID, last: int, readers: list[tuple[Subscriber, Interest]], read: Callable[[int], list[Any]]
+        self,
+        execution_id: UUID,
+        last: int,
+        readers: list[tuple[Subscriber, Interest]],
+        read: Callable[[int], list[Any]],
     ) -> None:
         """Send the readers the lines behind those they have; `read(after)` reads them, once per distinct place."""
         made: dict[int, tuple[str, int]] = {}

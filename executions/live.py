@@ -229,7 +229,9 @@ class Ear:
             for key, number in last_numbers(looked_for).items():
                 wanted[key] = max(number, wanted.get(key, 0))
         for key, last in wanted.items():
-            hub.publish_log(key, last, followed[key], lambda after, key=key: read_lines(key, after, LOG_LINES))  # type: ignore[misc]
+            hub.publish_log(
+                key, last, followed[key], lambda after, key=key: read_lines(key, after, LOG_LINES)
+            )  # type: ignore[misc]
 
     def _look(self, previous_newest: int) -> int:
         """Find what no notification told: transitions that are new since the look before last.

@@ -18,7 +18,13 @@ _FIELDS = ("number", "at", "level", "stream", "text", "data")
 
 
 def read_lines(
-    execution_id: UUID, after: int = 0, limit: int = PIECE, *, level: str = "", stream: str = "", text: str = ""
+    execution_id: UUID,
+    after: int = 0,
+    limit: int = PIECE,
+    *,
+    level: str = "",
+    stream: str = "",
+    text: str = "",
 ) -> list[Line]:
     """Return up to `limit` lines behind number `after`, those that fit the level, stream and text."""
     lines = LogLine.objects.filter(execution_id=execution_id, number__gt=after)
@@ -44,5 +50,11 @@ def last_numbers(ids: Iterable[UUID]) -> dict[UUID, int]:
 
 def as_text(execution_id: UUID) -> str:
     """Return the whole log as text, one line each: moment, level, text."""
-    lines = LogLine.objects.filter(execution_id=execution_id).order_by("number").values_list("at", "level", "text")
-    return "".join(f"{at.isoformat(timespec='milliseconds')} {level:<7} {text}\n" for at, level, text in lines.iterator())
+    lines = (
+        LogLine.objects.filter(execution_id=execution_id)
+        .order_by("number")
+        .values_list("at", "level", "text")
+    )
+    return "".join(
+        f"{at.isoformat(timespec='milliseconds')} {level:<7} {text}\n" for at, level, text in lines.iterator()
+    )

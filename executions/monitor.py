@@ -34,7 +34,12 @@ GROUPS: dict[str, frozenset[Status]] = {
     "cancelled": frozenset({Status.ENDED_CANCELLED}),
     "created": frozenset({Status.CREATED}),
 }
-SINCE = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+SINCE = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
 
 
 class TooSlow(Exception):

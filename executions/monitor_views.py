@@ -42,7 +42,11 @@ GROUP_CHIPS = (
 def monitor_page(request: HttpRequest) -> HttpResponse:
     """Show present and past executions, newest first; `part=rows` answers the rows alone."""
     given = {name: request.GET[name] for name in PARAMETERS if request.GET.get(name)}
-    context: dict[str, Any] = {"given": given, "query": urlencode(given), "is_tree": given.get("view") == "tree"}
+    context: dict[str, Any] = {
+        "given": given,
+        "query": urlencode(given),
+        "is_tree": given.get("view") == "tree",
+    }
     status = 200
     try:
         wanted = monitor.read_filter(given, request.user)
@@ -64,7 +68,8 @@ def _bar(request: HttpRequest, given: dict[str, str]) -> dict[str, Any]:
     flows = visible(request.user, Flow.objects.alive()).order_by("name").values("id", "name")
     bar: dict[str, Any] = {
         "chips": [
-            (label, icon, _with(given, group=group), given.get("group", "") == group) for group, label, icon in GROUP_CHIPS
+            (label, icon, _with(given, group=group), given.get("group", "") == group)
+            for group, label, icon in GROUP_CHIPS
         ],
         "projects": _offered(projects, given.get("project", "")),
         "flows": _offered(flows, given.get("flow", "")),
@@ -127,7 +132,12 @@ def monitor_activity(request: HttpRequest) -> HttpResponse:
         "starts": sum(minute.starts for minute in minutes or []),
         "failures": sum(minute.failures for minute in minutes or []),
         "columns": [
-            (number, minute, 26 * minute.starts / most if most else 0, 26 * minute.failures / most if most else 0)
+            (
+                number,
+                minute,
+                26 * minute.starts / most if most else 0,
+                26 * minute.failures / most if most else 0,
+            )
             for number, minute in enumerate(minutes or [])
         ],
     }
@@ -163,7 +173,9 @@ def rows_of(request: HttpRequest) -> HttpResponse:
         return json_error("input_invalid", "Give ids.", 400)
     executions = visible(request.user, Execution.objects.alive().filter(pk__in=ids)).order_by("-id")
     rows = monitor.read_rows(executions, with_children=True)
-    return render(request, "executions/rows.html", {"rows": rows, "is_tree": request.POST.get("view") == "tree"})
+    return render(
+        request, "executions/rows.html", {"rows": rows, "is_tree": request.POST.get("view") == "tree"}
+    )
 
 
 @require_POST
@@ -204,7 +216,9 @@ def monitor_bulk(request: HttpRequest) -> HttpResponse:
         return json_error("input_invalid", "Give ids.", 400)
     if len(ids) > BULK_AT_MOST:
         return json_error("input_invalid", f"Give up to {BULK_AT_MOST} ids at a time.", 400)
-    executions = visible(request.user, Execution.objects.filter(pk__in=ids)).select_related("project", "flow", "script")
+    executions = visible(request.user, Execution.objects.filter(pk__in=ids)).select_related(
+        "project", "flow", "script"
+    )
     # Oldest first: a parent is cancelled with its children, and reruns keep their order.
     done, failed, found = [], [], set()
     for execution in executions.order_by("id"):
@@ -214,7 +228,11 @@ def monitor_bulk(request: HttpRequest) -> HttpResponse:
             done.append(execution.pk)
         else:
             failed.append({"id": execution.pk, "name": execution.name, "message": words})
-    failed += [{"id": key, "name": str(key), "message": "It is not there any more."} for key in ids if key not in found]
+    failed += [
+        {"id": key, "name": str(key), "message": "It is not there any more."}
+        for key in ids
+        if key not in found
+    ]
     return JsonResponse({"done": done, "failed": failed})
 
 

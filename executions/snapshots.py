@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Right
+from django.utils.dateparse import parse_datetime
 
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
@@ -43,7 +44,7 @@ class Row(TypedDict, total=False):
     started_at: datetime | None
     ended_at: datetime | None
     line: str
-    until: datetime | str | None
+    until: datetime | None  # the moment that `line` speaks of
     is_stopping: bool
     is_deleted: bool
     has_children: bool
@@ -82,7 +83,7 @@ def _row(values: dict[str, Any]) -> Row:
     return Row(**row)  # type: ignore[typeddict-item]
 
 
-def _line(values: dict[str, Any]) -> tuple[str, datetime | str | None]:
+def _line(values: dict[str, Any]) -> tuple[str, datetime | None]:
     """Return the words for the row, and the moment they end with, if any."""
     waiting_for = values["waiting_for"] or {}
     if values["cancel_requested_at"] and not values["ended_at"]:
@@ -93,7 +94,8 @@ def _line(values: dict[str, Any]) -> tuple[str, datetime | str | None]:
         case Status.SCHEDULED:
             return "starts", values["scheduled_for"]
         case Status.SLEEPING:
-            return "wakes", waiting_for.get("until")
+            until = waiting_for.get("until")
+            return "wakes", parse_datetime(until) if isinstance(until, str) else None
         case Status.WAITING_FOR_DEPENDENCY:
             count = waiting_for.get("count", 1)
             return f"for {count} execution{'' if count == 1 else 's'}", None

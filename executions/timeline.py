@@ -80,7 +80,9 @@ def read_timeline(execution: Execution, identity: Any, rows: int = ROWS_AT_MOST)
     now = timezone.now()
     history: dict[UUID, list[tuple[str, datetime]]] = {}
     transitions: QuerySet[Any, Any] = Transition.objects.filter(execution_id__in=[bar.id for bar in bars])
-    for key, new, at in transitions.order_by("execution_id", "version").values_list("execution_id", "new", "at"):
+    for key, new, at in transitions.order_by("execution_id", "version").values_list(
+        "execution_id", "new", "at"
+    ):
         history.setdefault(key, []).append((new, at))
     moments = [at for steps in history.values() for _, at in steps]
     is_live = any(Status(bar.status) not in ENDED for bar in bars)
@@ -92,7 +94,9 @@ def read_timeline(execution: Execution, identity: Any, rows: int = ROWS_AT_MOST)
     return Timeline(bars, from_at, to_at, is_cut, is_live)
 
 
-def _lay_out(bar: Bar, steps: list[tuple[str, datetime]], from_at: datetime, span: float, now: datetime) -> None:
+def _lay_out(
+    bar: Bar, steps: list[tuple[str, datetime]], from_at: datetime, span: float, now: datetime
+) -> None:
     for number, (status, at) in enumerate(steps):
         place = 100 * (at - from_at).total_seconds() / span
         if Status(status) in ENDED:
@@ -112,7 +116,9 @@ def _tree(execution: Execution, identity: Any, limit: int) -> list[Bar]:
     for depth in range(1, _DEPTH_AT_MOST + 1):
         if not level or known >= limit:
             break
-        found = visible(identity, Execution.objects.filter(parent_id__in=[bar.id for bar in level])).order_by("id")
+        found = visible(identity, Execution.objects.filter(parent_id__in=[bar.id for bar in level])).order_by(
+            "id"
+        )
         level = [
             Bar(row["id"], row["name"], row["status"], row["parent_id"], depth)
             for row in found.values("id", "name", "status", "parent_id")[: limit - known]

@@ -62,7 +62,9 @@ def execution_drawer(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 def _find(request: HttpRequest, execution_id: UUID) -> Execution:
-    executions = Execution.objects.select_related("project", "flow", "script", "created_by", "host", "deleted_by")
+    executions = Execution.objects.select_related(
+        "project", "flow", "script", "created_by", "host", "deleted_by"
+    )
     return visible_or_404(request, executions.defer("flow__script"), execution_id)
 
 
@@ -177,8 +179,9 @@ def execution_children(request: HttpRequest, execution_id: UUID) -> HttpResponse
         depth = min(50, max(0, int(request.GET.get("depth", "0"))))
     except ValueError:
         return json_error("input_invalid", "Give an id in `after` and a number in `depth`.", 400)
-    context = _read_children(request, execution.pk, after) | {"depth": depth, "is_tree": True}
-    return render(request, "executions/child_rows.html", context | {"execution_id": execution_id})
+    context = _read_children(request, execution.pk, after)
+    context |= {"depth": depth, "is_tree": True, "is_narrow": "narrow" in request.GET}
+    return render(request, "executions/child_rows.html", context)
 
 
 def _read_children(request: HttpRequest, execution_id: UUID, after: UUID | None) -> dict[str, Any]:
@@ -186,7 +189,11 @@ def _read_children(request: HttpRequest, execution_id: UUID, after: UUID | None)
     if after is not None:
         children = children.filter(id__gt=after)
     rows = read_rows(children[: CHILDREN_AT_ONCE + 1], with_children=True)
-    return {"rows": rows[:CHILDREN_AT_ONCE], "has_more": len(rows) > CHILDREN_AT_ONCE, "execution_id": execution_id}
+    return {
+        "rows": rows[:CHILDREN_AT_ONCE],
+        "has_more": len(rows) > CHILDREN_AT_ONCE,
+        "execution_id": execution_id,
+    }
 
 
 @require_GET
@@ -208,7 +215,9 @@ def execution_log(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         stream=given.get("stream", ""),
         text=given.get("q", "").replace("\0", "")[:200],
     )
-    return JsonResponse({"lines": lines, "last": log_reading.last_number(execution.pk), "is_whole": len(lines) < limit})
+    return JsonResponse(
+        {"lines": lines, "last": log_reading.last_number(execution.pk), "is_whole": len(lines) < limit}
+    )
 
 
 @require_GET
@@ -219,7 +228,9 @@ def execution_log_text(request: HttpRequest, execution_id: UUID) -> HttpResponse
     name = "".join(char if char.isalnum() or char in "-_." else "-" for char in execution.name)
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode().replace("?", "-")}.log"'
     text = log_reading.as_text(execution.pk)
-    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition})
+    return HttpResponse(
+        text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition}
+    )
 
 
 # -- Buttons ----------------------------------------------------------------------------------------------
@@ -232,7 +243,9 @@ def execution_cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     execution = _find(request, execution_id)
     try:
         operations.cancel_execution(execution, by=request.user)
-        messages.success(request, f"“{execution.name}” is being cancelled." if not execution.is_ended else "Cancelled.")
+        messages.success(
+            request, f"“{execution.name}” is being cancelled." if not execution.is_ended else "Cancelled."
+        )
     except operations.AlreadyEnded:
         messages.info(request, "It had ended already; nothing was cancelled.")
     return redirect("execution-detail", execution_id)

@@ -65,12 +65,20 @@ def _in_the_queue(execution: Execution) -> Why:
     hosts = Process.objects.filter(role=Process.Role.HOST, ended_at=None, heartbeat_at__gt=fresh)
     slots = hosts.aggregate(slots=Sum("slots"))["slots"] or 0
     if not slots:
-        return Why("It is queued, and no worker is alive to take it. Start one with “manage.py worker”.", is_stuck=True)
+        return Why(
+            "It is queued, and no worker is alive to take it. Start one with “manage.py worker”.",
+            is_stuck=True,
+        )
     busy = Execution.objects.filter(status=Status.RUNNING).count()
-    ahead = Execution.objects.filter(
-        Q(priority__gt=execution.priority) | Q(priority=execution.priority, ready_at__lt=execution.ready_at),
-        status=Status.QUEUED,
-    )[:_COUNTED_AHEAD].count() if execution.ready_at else 0
+    ahead = (
+        Execution.objects.filter(
+            Q(priority__gt=execution.priority)
+            | Q(priority=execution.priority, ready_at__lt=execution.ready_at),
+            status=Status.QUEUED,
+        )[:_COUNTED_AHEAD].count()
+        if execution.ready_at
+        else 0
+    )
     place = "it is next" if ahead == 0 else f"{ahead:,}{'+' if ahead == _COUNTED_AHEAD else ''} ahead of it"
     if busy >= slots:
         return Why(f"It is queued: all slots of the workers are busy ({busy:,} of {slots:,}); {place}.")
@@ -94,6 +102,7 @@ def _for_executions(execution: Execution, identity: Any) -> Why:
     if not alive:
         return Why("What it waited for has ended; it goes on as soon as a slot is free.")
     return_when = (execution.waiting_for or {}).get("return_when", "")
-    words = f"It waits for {_WHEN.get(return_when, 'these to end')}:" if alive > 1 else "It waits for the end of"
+    words = (
+        f"It waits for {_WHEN.get(return_when, 'these to end')}:" if alive > 1 else "It waits for the end of"
+    )
     return Why(words, executions=named, more=alive - len(named))
-
