@@ -71,6 +71,7 @@ def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 
 def _keys_page(request: HttpRequest, **more: Any) -> HttpResponse:
-    keys = list(ApiKey.objects.filter(user_id=request.user.pk))
+    person: Any = request.user
+    keys = list(ApiKey.objects.filter(user=person))
     context = {"keys": keys, "now": timezone.now(), "base_url": request.build_absolute_uri("/").rstrip("/")}
     return render(request, "access/api_keys.html", context | more)

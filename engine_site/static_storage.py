@@ -1,6 +1,6 @@
 """Where static files lie under names that carry their hash, so that browsers may keep them for ever.
 
-Settings name it. It adds one thing to whitenoise's storage: imports inside our JavaScript modules follow the names.
+Settings name it. It adds one thing to whitenoise's storage: imports inside our modules follow the names.
 """
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
