@@ -1,6 +1,7 @@
 """Which installed packages flows may import, laid out on a shelf of links that is all they see of the environment.
 
-`executions.zygote` builds the shelf. What is not on it (Django, database drivers, our apps) cannot be imported.
+`executions.zygote` builds the shelf. What is not on it (Django, database drivers, our apps) cannot be
+imported.
 """
 
 from __future__ import annotations

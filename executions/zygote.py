@@ -1,6 +1,7 @@
 """The host's client of its zygote: starts it, asks it for flow processes, and hears what becomes of them.
 
-The host uses `Zygote`, the doctor `describe_isolation`. What a flow process may see is decided in `flow_api.sandbox`.
+The host uses `Zygote`, the doctor `describe_isolation`. What a flow process may see is decided in
+`flow_api.sandbox`.
 """
 
 from __future__ import annotations
@@ -222,7 +223,8 @@ class Zygote:
 
 
 def _sender(ancillary: Sequence[tuple[int, int, bytes]]) -> int:
-    # The zygote may count processes in a namespace of its own; the kernel translates the number in the credentials.
+    # The zygote may count processes in a namespace of its own; the kernel translates the number in the
+    # credentials.
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             return int(struct.unpack("iII", data[:12])[0])
@@ -243,7 +245,7 @@ def _lock(home: Path) -> int:
 
 
 def remove_stale_homes(parent: Path) -> None:
-    """Will remove what zygotes left behind that were killed together with their host: theirs is the lock that is free."""
+    """Will remove what zygotes left that were killed together with their host: the lock of those is free."""
     for home in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             descriptor = os.open(home / "lock", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)

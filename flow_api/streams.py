@@ -1,6 +1,7 @@
 """What `sys.stdout` and `sys.stderr` are in a flow process: text that becomes log lines, in order with `this.log`.
 
-The frame puts them in place. Output that goes round them (subprocesses, C code) arrives at the host through a pipe.
+The frame puts them in place. Output that goes round them (subprocesses, C code) arrives at the host through a
+pipe.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The one JSON form of every value that a flow hands to the engine.
 
-Used by everything that sends values over the channel. It refuses what cannot be stored and names the path to it.
+Used by everything that sends values over the channel. It refuses what cannot be stored and names the path to
+it.
 
 =============================  =====================================================================
 in the script                  stored as

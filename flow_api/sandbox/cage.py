@@ -1,8 +1,9 @@
 """Puts each child of the zygote into its own corner: folder, user, limits, Landlock; and the zygote under seccomp.
 
-The zygote makes one `Cage` at its start, which tries every layer in a child that runs nothing, and then gives a `Slot`
-to each run. A layer that worked in the trial and fails later ends the child: a flow never runs with less than reported.
-All that can be done before the fork is done there, because whatever a child touches it has to copy first.
+The zygote makes one `Cage` at its start, which tries every layer in a child that runs nothing, and then gives
+a `Slot` to each run. A layer that worked in the trial and fails later ends the child: a flow never runs with
+less than reported. All that can be done before the fork is done there, because whatever a child touches it
+has to copy first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A user of its own for each running flow process, when the zygote is root; otherwise no capabilities at all.
 
-`cage` takes the uid on in the child. With it the kernel keeps runs apart, counts their processes one by one, and can
-end everything that a run started, wherever it hides.
+`cage` takes the uid on in the child. With it the kernel keeps runs apart, counts their processes one by one,
+and can end everything that a run started, wherever it hides.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SLOTS = 4096
 _FIRST_UID = 1_900_000_000
 _BLOCKS = 48_000
 
-# Nothing in a flow process may use real-time scheduling, so the limit on it can say whose process one is: it is
-# inherited, and may be lowered but not raised.
+# Nothing in a flow process may use real-time scheduling, so the limit on it can say whose process one is: it
+# is inherited, and may be lowered but not raised.
 _MARK = resource.RLIMIT_RTTIME
 _FIRST_MARK = 1 << 40
 
@@ -56,8 +56,8 @@ def kill_all_of(uid: int, *, is_first_process: bool) -> None:
         _kill_from_child(uid)
         return
     try:
-        # Both ids: with the real one still root's, every process of root would be meant. Nobody can answer in kind,
-        # because the first process of a namespace is not killed from within it.
+        # Both ids: with the real one still root's, every process of root would be meant. Nobody can answer in
+        # kind, because the first process of a namespace is not killed from within it.
         os.setresuid(uid, uid, 0)
         _kill_everyone_permitted()
     finally:

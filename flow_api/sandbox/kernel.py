@@ -48,8 +48,9 @@ def syscall(what: str, number: int, *args: object) -> int:
 def fork() -> int:
     """Will fork without Python's own preparations for threads, of which the caller must have only one.
 
-    They exist to mend locks that other threads may hold, and touch several hundred pages, which the child would have
-    to copy: more than everything else at its start. What the child still needs of them it does itself.
+    They exist to mend locks that other threads may hold, and touch several hundred pages, which the child
+    would have to copy: more than everything else at its start. What the child still needs of them it does
+    itself.
     """
     pid = int(_libc_with_gil.fork())
     if pid < 0:

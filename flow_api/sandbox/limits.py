@@ -1,6 +1,7 @@
 """Resource limits of one flow process: memory, CPU, processes, file size, open files.
 
-`cage` works them out before it forks, for the child to set. They hold per process, the number of processes per user.
+`cage` works them out before it forks, for the child to set. They hold per process, the number of processes
+per user.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Namespaces of the zygote's own: processes, mounts with a new root, and interprocess memory; once, for all children.
 
-The zygote enters them before it imports anything big. As root they need nothing more; another user needs a kernel that
-permits user namespaces. It is tried in a child first, so that a machine that forbids half of it is not left half done.
+The zygote enters them before it imports anything big. As root they need nothing more; another user needs a
+kernel that permits user namespaces. It is tried in a child first, so that a machine that forbids half of it
+is not left half done.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -44,9 +46,10 @@ def enter(home: str, shelf: str, hidden: Sequence[str], host: int) -> Surroundin
     os.makedirs(f"{home}/root", exist_ok=True)
     notes = []
     for with_processes in (True, False):
-        failure = _try_in_child(lambda: _enter(home, shelf, hidden, with_processes=with_processes))
+        attempt = partial(_enter, home, shelf, hidden, with_processes=with_processes)
+        failure = _try_in_child(attempt)
         if failure is None:
-            return _enter(home, shelf, hidden, with_processes=with_processes, host=host)
+            return attempt(host=host)
         notes.append(failure)
     return Surroundings(notes[0])
 

@@ -1,7 +1,7 @@
 """The file system that flows see: a new root that holds only what is put there, all of it read-only.
 
-`namespaces` builds it once, in the zygote's own mount namespace, and turns to it. What is not listed here (the
-engine's code and data, home folders, other programs' sockets) does not exist for a flow.
+`namespaces` builds it once, in the zygote's own mount namespace, and turns to it. What is not listed here
+(the engine's code and data, home folders, other programs' sockets) does not exist for a flow.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def _add_devices(new_root: str) -> None:
 
 
 def _packages_of_interpreter() -> list[str]:
-    # Where the engine may be installed without a virtual environment. The distribution's own packages stay: its
-    # programs need them, and nothing of ours is there.
+    # Where the engine may be installed without a virtual environment. The distribution's own packages stay:
+    # its programs need them, and nothing of ours is there.
     names = {"base": sys.base_prefix, "platbase": sys.base_prefix}
     found = {sysconfig.get_path(kind, vars=names) for kind in ("purelib", "platlib")}
     found |= {f"{sys.base_prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"}

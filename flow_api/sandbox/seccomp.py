@@ -1,7 +1,8 @@
 """Seccomp: the system calls that a flow never needs and that have opened kernels before are refused.
 
-The zygote enters the filter itself, once; every child inherits it at no cost. Mounting is not in the list, because the
-zygote mounts the folders of runs: it takes a capability that no flow has, or can get from a namespace of its own.
+The zygote enters the filter itself, once; every child inherits it at no cost. Mounting is not in the list,
+because the zygote mounts the folders of runs: it takes a capability that no flow has, or can get from a
+namespace of its own.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
 _SOCKET, _CLONE, _CLONE3 = (41, 56, 435) if kernel.IS_X86_64 else (198, 220, 435)
 _ARCHITECTURE = 0xC000003E if kernel.IS_X86_64 else 0xC00000B7
 _X32_CALLS = 0x40000000
-# IPv4, IPv6, and netlink, by which the C library asks for addresses. No AF_UNIX: the engine's own doors are of that kind.
+# IPv4, IPv6, and netlink, by which the C library asks for addresses. No AF_UNIX: the engine's own doors are
+# of that kind.
 _FAMILIES = (2, 10, 16)
 _NAMESPACE_FLAGS = 0x7E020000
 
