@@ -18,7 +18,7 @@
 | `ENGINE_ENV_NAME` | the value of `ENGINE_ENV` | what `system.get_env_name()` tells the flows |
 | `ALLOWED_HOSTS` | localhost and `HOST` | comma-separated host names that the site answers to |
 | `CSRF_TRUSTED_ORIGINS` | none | comma-separated origins, such as `https://engine.example.org` |
-| `BEHIND_TLS` | `true` in production | cookies are sent over HTTPS only, and the proxy's `X-Forwarded-Proto` is believed |
+| `BEHIND_TLS` | `true` in production | cookies go over HTTPS only, and the proxy's `X-Forwarded-Proto` is believed |
 | `DEBUG` | `false` | Django's debug pages; never in production |
 | `LOG_FORMAT` | `text` | `text` or `json` |
 | `LOG_LEVEL` | `INFO` | DEBUG, INFO, WARNING, ERROR or CRITICAL |

@@ -28,7 +28,9 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when executions can be started and will run, else 503 with what is missing."""
     reasons = what_is_missing()
     if reasons:
-        return JsonResponse({"status": "not ready", "reasons": reasons}, status=503)
+        answer = JsonResponse({"status": "not ready", "reasons": reasons}, status=503)
+        answer._has_been_logged = True  # type: ignore[attr-defined]  # a probe's no is no error of ours
+        return answer
     return JsonResponse({"status": "ok"})
 
 

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from engine_site.console import Console
 from engine_site.embedded_postgres import EmbeddedPostgres
@@ -189,7 +189,8 @@ class Supervisor:
         part.start()
         assert part.process is not None and part.process.stdout is not None
         os.set_blocking(part.process.stdout.fileno(), False)
-        self.selector.register(part.process.stdout, selectors.EVENT_READ, part)
+        # The pipe goes with it: what a dead process left behind may write on after the next one has started.
+        self.selector.register(part.process.stdout, selectors.EVENT_READ, (part, part.process.stdout))
 
     def await_ready(self) -> bool:
         """Run the loop until the site says that it is ready; tell whether it did in good time."""
@@ -238,7 +239,7 @@ class Supervisor:
             if key.data is None:
                 self._drain_wake_ups()
             else:
-                self._pass_on(key.data)
+                self._pass_on(*key.data)
         if not self.stops_asked:
             self._look_after_database()
             for part in self.parts:
@@ -251,10 +252,9 @@ class Supervisor:
         except BlockingIOError:
             pass
 
-    def _pass_on(self, part: Part) -> None:
-        assert part.process is not None and part.process.stdout is not None
+    def _pass_on(self, part: Part, pipe: IO[bytes]) -> None:
         try:
-            read = os.read(part.process.stdout.fileno(), 65536)
+            read = os.read(pipe.fileno(), 65536)
         except BlockingIOError:
             return
         *lines, part.unfinished_line = (part.unfinished_line + read).split(b"\n")
@@ -264,8 +264,8 @@ class Supervisor:
             if line or read:
                 self.console.pass_on(part.name, line.decode(errors="replace").rstrip("\r"))
         if not read:
-            self.selector.unregister(part.process.stdout)
-            part.process.stdout.close()
+            self.selector.unregister(pipe)
+            pipe.close()
 
     def _look_after(self, part: Part) -> None:
         if part.start_at is not None:
@@ -311,6 +311,9 @@ class Supervisor:
     def stop(self) -> None:
         """Stop the web process, then the workers, then PostgreSQL; whoever dawdles is killed."""
         self.stops_asked = max(1, self.stops_asked)
+        has_started = self.parts or (self.database is not None and self.database.pid is not None)
+        if not has_started:
+            return
         self.console.say("Stopping; press Ctrl-C again to kill.")
         web = [part for part in self.parts if part.name == "web"]
         self._end(web, WEB_GRACE_SECONDS)
@@ -333,6 +336,17 @@ class Supervisor:
         for part in parts:
             if part.process is not None:
                 part.process.wait()
+        # Their last words are often the ones that matter.
+        self.turn(0)
+
+    def close(self) -> None:
+        """Let go of what the loop itself holds."""
+        for part in self.parts:
+            if part.process is not None and part.process.stdout is not None:
+                part.process.stdout.close()
+        self.selector.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
 
     def kill_all(self) -> None:
         """End everything this instant; the next start tidies up."""

@@ -128,7 +128,7 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path: Path) -> None:
 
 
 def test_processes_that_ask_at_once_get_the_same_secret(tmp_path: Path) -> None:
-    ask = "import sys, pathlib; from engine_site.environment import stored_secret as s; print(s(pathlib.Path(sys.argv[1])))"
+    ask = "import sys, pathlib as p; from engine_site.environment import *; print(stored_secret(p.Path(sys.argv[1])))"
     asked = [
         subprocess.Popen([sys.executable, "-c", ask, tmp_path / "key"], cwd=CLONE, stdout=subprocess.PIPE)
         for _ in range(4)

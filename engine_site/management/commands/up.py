@@ -34,6 +34,7 @@ class Command(BaseCommand):
             supervisor.start_parts(web, has_worker="worker" in get_commands())
             if supervisor.await_ready():
                 console.say(f"Ready after {time.monotonic() - began:.1f} s.")
+            if not supervisor.stops_asked:
                 console.show_block(what_to_know(environment, password))
             supervisor.run()
         except StopAsked:
