@@ -14,8 +14,9 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from access.permissions import is_unrestricted, visible
-from executions.lifecycle import NOT_STARTED, WAITING, Status
+from executions.lifecycle import Status
 from executions.models import Execution
+from executions.monitor import GROUPS
 from records.identifiers import first_id_at
 
 DAYS = 7
@@ -76,17 +77,13 @@ def _count_day(rows: "QuerySet[Execution]", day: date) -> Day:
 
 
 def alive_now(identity: Any, project_id: UUID | None = None) -> dict[str, str]:
-    """Return how many executions run, wait and queue now, each counted to a limit."""
+    """Return how many executions run and wait now (in the queue, too), counted to a limit."""
     rows = visible(identity, Execution.objects.alive().filter(ended_at=None))
     if project_id:
         rows = rows.filter(project_id=project_id)
     statuses = list(rows.values_list("status", flat=True)[:COUNTED])
     suffix = "+" if len(statuses) == COUNTED else ""
-    groups: dict[str, frozenset[Status]] = {
-        "running": frozenset({Status.RUNNING}),
-        "waiting": WAITING,
-        "queued": NOT_STARTED - {Status.CREATED},
-    }
+    groups: dict[str, frozenset[Status]] = {name: GROUPS[name] for name in ("running", "waiting")}
     return {name: f"{sum(status in group for status in statuses)}{suffix}" for name, group in groups.items()}
 
 

@@ -34,7 +34,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "columns": chart.columns(days),
         "chart": chart,
         "total": sum(day.total for day in days),
+        "errors": sum(day.error for day in days),
         "ratio": figures.success_ratio(days),
+        "flows": visible(request.user, Flow.objects.alive().filter(project__deleted_at=None)).count(),
         "alive": figures.alive_now(request.user),
     }
     if not latest:

@@ -132,6 +132,13 @@ def duration_filter(value: timedelta | float | None) -> str:
 
 
 @register.filter
+def one_line(message: str, reason: str = "") -> str:
+    """Return the line that tells most: of a traceback (its reason is "raised") the last, else the first."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return lines[-1 if reason == "raised" else 0] if lines else ""
+
+
+@register.filter
 def pretty_json(value: Any) -> str:
     """Write a value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)

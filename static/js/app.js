@@ -15,5 +15,6 @@ import "./ui/requests.js";
 import "./ui/forms.js";
 import "./ui/json_tree.js";
 import "./ui/tabs.js";
+import "./live.js";
 
 export { icon };

@@ -32,6 +32,16 @@ export function statusBadge(status, large = false) {
   return element("span", { class: classes, "data-status": status }, icon(name, name === "loader-2" ? "spin-when-running" : ""), word);
 }
 
+/** The same markup as {% status_dot %}. */
+export function statusDot(status) {
+  const [group, name, word] = lookOf(status);
+  const mark = icon(name);
+  mark.removeAttribute("aria-hidden");
+  mark.setAttribute("role", "img");
+  mark.setAttribute("aria-label", word);
+  return element("span", { class: `status-dot ${group}`, title: word }, mark);
+}
+
 /** The same markup as {% mode_badge %}: nothing for productive executions. */
 export function modeBadge(isProductive) {
   return isProductive ? null : element("span", { class: "badge badge-dev", title: "Development mode" }, icon("flask"), "dev");
