@@ -47,7 +47,7 @@ def invent_password() -> str:
 def load_demo() -> None:
     """Load the demo content where the flows app offers it; it looks itself whether that is wanted."""
     if "load_demo" in get_commands():
-        call_command("load_demo", verbosity=0)
+        call_command("load_demo", if_empty=True, verbosity=0)
 
 
 def collect_static_files() -> bool:
