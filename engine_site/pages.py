@@ -6,6 +6,7 @@ from engine_site import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("favicon.ico", views.favicon),
     path("search", views.search, name="search"),
     path("flows/<uuid:flow_id>/run/", views.flow_run, name="flow-run"),
 ]

@@ -3,10 +3,10 @@
 import { patchRow } from "./executions/row_cells.js";
 import { follow } from "./live.js";
 import { element } from "./ui/icon.js";
-import { statusDot } from "./ui/status.js";
+import { isEnded, statusDot } from "./ui/status.js";
 import { refreshTimes } from "./ui/times.js";
 
-const PAUSE = 1500;
+const PAUSE = 2000;
 let box = document.querySelector("[data-latest]");
 let timer = null;
 const waiting = new Set();
@@ -26,12 +26,15 @@ function hear(message) {
     if (place) patch(place, row);
     else if (row.id > newest && !row.is_deleted) waiting.add(row.id);
   }
-  if (waiting.size && timer === null) timer = setTimeout(showNew, PAUSE);
+  if (waiting.size) timer ??= setTimeout(showNew, PAUSE);
 }
 
 function patch(place, row) {
   const before = place.dataset.status;
-  if (patchRow(place, row) && before !== row.status) place.querySelector(".status-dot")?.replaceWith(statusDot(row.status));
+  if (!patchRow(place, row) || before === row.status) return;
+  place.querySelector(".status-dot")?.replaceWith(statusDot(row.status));
+  // The dashboard's numbers count what ended.
+  if (isEnded(row.status) && box.matches("[data-latest-numbers]")) timer ??= setTimeout(showNew, PAUSE);
 }
 
 function isBeingRead() {
@@ -41,6 +44,7 @@ function isBeingRead() {
 function showNew() {
   timer = null;
   if (!isBeingRead()) { refresh(); return; }
+  if (!waiting.size) return;
   let pill = box.querySelector(".new-pill");
   if (!pill) {
     pill = element("button", { class: "new-pill", type: "button" });
