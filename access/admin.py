@@ -15,8 +15,8 @@ from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from access.admin_lists import ReadOnlyAdmin, StaffAdmin
-from access.admin_parts import link_to, link_to_list
-from access.models import ApiKey, User
+from access.admin_parts import clock, link_to, link_to_list
+from access.models import ApiKey, SignInFailure, User
 
 
 def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -33,7 +33,7 @@ admin.site.unregister(Group)  # what people may do is decided by staff and membe
 
 
 @admin.register(User)
-class UserAdmin(StaffAdmin, DjangoUserAdmin):
+class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
     """Accounts. Staff see them, superusers change them; an account is switched off, never removed."""
 
     form = UserChangeForm
@@ -43,7 +43,6 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):
     list_filter = ("is_staff", "is_active")
     search_fields = ("username__istartswith", "email__istartswith")
     search_help_text = "User name or e-mail address, from its beginning"
-    ordering = ("-pk",)
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined", "keys", "memberships_held")
     fieldsets = (
@@ -131,3 +130,22 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
         self.log_deletions(request, [key])
         key.delete()
+
+
+@admin.register(SignInFailure)
+class SignInFailureAdmin(ReadOnlyAdmin):
+    """Refused sign-ins of the last minutes. Forgetting them lets a person who was held up try again at once."""
+
+    list_display = ("moment", "username", "address")
+    search_fields = ("username__startswith",)
+    search_help_text = "User name, from its beginning"
+    fields = ("username", "address", "at")
+    actions = ("forget_chosen",)
+
+    @display(description="At")
+    def moment(self, failure: SignInFailure) -> str:
+        return clock(failure.at)
+
+    @admin.action(description="Forget the chosen")
+    def forget_chosen(self, request: HttpRequest, failures: "QuerySet[SignInFailure]") -> None:
+        self.do_to_each(request, failures, lambda failure: failure.delete(), "Forgot")

@@ -111,12 +111,13 @@ class StaffAdmin(ModelAdmin):
     ) -> None:
         """Do `verb` to each row and say what came of it: how many were `done`, and each refusal with its reason."""
         count, refusals = 0, []
+        expected: tuple[type[Exception], ...] = (PermissionRefused, *refused)
         for row in rows:
             try:
                 verb(row)
             except ValidationError as error:
                 refusals.append(f"{row}: {words_of(error)}")
-            except (PermissionRefused, *refused) as error:
+            except expected as error:
                 refusals.append(f"{row}: {error}")
             else:
                 count += 1

@@ -4,7 +4,7 @@ from django.test import Client
 from django.urls import reverse
 
 from access.api_keys import create_api_key, find_api_key
-from access.models import ApiKey, User
+from access.models import ApiKey, SignInFailure, User
 from tests.admin.pages import act, confirm, list_of, page_of
 from tests.cast import PASSWORD, Cast
 
@@ -79,6 +79,12 @@ def test_several_keys_are_revoked_at_once(client_of_root: Client, cast: Cast) ->
     keys = [create_api_key(cast.bob, f"key {number}")[0] for number in range(3)]
     assert act(client_of_root, "revoke_chosen", *keys) == ["Revoked 3 API keys."]
     assert not ApiKey.objects.filter(user=cast.bob).exists()
+
+
+def test_a_held_up_person_is_let_in_again(client_of_root: Client) -> None:
+    failures = [SignInFailure.objects.create(username="bob", address="127.0.0.1") for _ in range(5)]
+    assert act(client_of_root, "forget_chosen", *failures) == ["Forgot 5 sign in failures."]
+    assert not SignInFailure.objects.exists()
 
 
 def test_a_key_is_found_by_its_beginning(client_of_root: Client, cast: Cast) -> None:
