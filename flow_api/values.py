@@ -23,10 +23,10 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
+import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from enum import Enum
-from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -101,8 +101,10 @@ def _scalar(value: object, path: str, refuse: Refuse) -> JSON:
         return (value if value.tzinfo else value.replace(tzinfo=datetime.UTC)).isoformat()
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, (UUID, decimal.Decimal, PurePath)):
-        return _text(str(value), path, refuse)
+    if isinstance(value, (UUID, decimal.Decimal)):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return _text(os.fsdecode(value), path, refuse)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return b64encode(value).decode("ascii")
     return refuse(value, path, f"a value of type {type(value).__name__} cannot be stored")

@@ -167,8 +167,9 @@ class Cage:
         del self._used[slot.number]
         if slot.uid is not None:
             identity.kill_all_of(slot.uid, is_first_process=self._around.has_processes)
+            identity.bury_strays(identity.belongs_to(slot.uid), leaders)
         else:
-            identity.kill_strays(self._used, leaders)
+            identity.bury_strays(identity.belongs_to_none(self._used), leaders)
         if not _is_untouched(slot.scratch):
             self._forget_scratch(slot)
         self._free.append(slot)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from flow_api.sandbox import kernel
@@ -23,6 +24,7 @@ _BLOCKS = 48_000
 # is inherited, and may be lowered but not raised.
 _MARK = resource.RLIMIT_RTTIME
 _FIRST_MARK = 1 << 40
+_SECONDS_TO_DIE = 2.0
 
 
 def uid_block(zygote: int) -> range:
@@ -56,8 +58,8 @@ def kill_all_of(uid: int, *, is_first_process: bool) -> None:
         _kill_from_child(uid)
         return
     try:
-        # Both ids: with the real one still root's, every process of root would be meant. Nobody can answer in
-        # kind, because the first process of a namespace is not killed from within it.
+        # Both ids: with the real one still root's, every process of root would be meant. Nobody can answer in kind,
+        # because the first process of a namespace is not killed from within it.
         os.setresuid(uid, uid, 0)
         _kill_everyone_permitted()
     finally:
@@ -82,23 +84,43 @@ def _kill_everyone_permitted() -> None:
         os.kill(-1, signal.SIGKILL)
 
 
-def kill_strays(running: Iterable[int], leaders: Iterable[int]) -> None:
-    """Will kill orphans whose run is not among the running ones. For runs that share one user."""
-    marks = {_FIRST_MARK + serial for serial in running} | {
-        resource.RLIM_INFINITY
-    }  # infinity: the zygote's own
+def bury_strays(is_stray: Callable[[int], bool], leaders: Iterable[int]) -> None:
+    """Will kill and reap the orphans that a run left, and return when none is there any more."""
     known = set(leaders)
-    for _ in range(
-        1000
-    ):  # each round may orphan the next generation; the limit is against a bomb that outruns us
-        strays = [pid for pid in _children() if pid not in known and _mark_of(pid) not in marks]
-        if not strays:
-            return
+    deadline = time.monotonic() + _SECONDS_TO_DIE
+    while strays := [pid for pid in _children() if pid not in known and is_stray(pid)]:
         for pid in strays:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
             with suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+                os.waitpid(pid, os.WNOHANG)
+        if time.monotonic() > deadline:
+            return  # stuck in the kernel; what was killed executes nothing again
+        time.sleep(0.001)
+
+
+def belongs_to(uid: int) -> Callable[[int], bool]:
+    """Will return the question whether a process is that user's."""
+    line = f"\nUid:\t{uid}\t"
+
+    def is_stray(pid: int) -> bool:
+        with suppress(OSError), open(f"/proc/{pid}/status") as status:
+            return line in status.read(1024)
+        return False
+
+    return is_stray
+
+
+def belongs_to_none(running: Iterable[int]) -> Callable[[int], bool]:
+    """Will return the question whether a process carries the mark of a run that is not running."""
+    marks = {_FIRST_MARK + serial for serial in running} | {resource.RLIM_INFINITY}  # infinity: the zygote's own
+
+    def is_stray(pid: int) -> bool:
+        with suppress(OSError):
+            return resource.prlimit(pid, _MARK)[1] not in marks
+        return False
+
+    return is_stray
 
 
 def _children() -> list[int]:
@@ -107,10 +129,3 @@ def _children() -> list[int]:
             return [int(pid) for pid in children.read().split()]
     except OSError:
         return []
-
-
-def _mark_of(pid: int) -> int:
-    try:
-        return resource.prlimit(pid, _MARK)[1]
-    except OSError:
-        return resource.RLIM_INFINITY  # already gone

@@ -11,7 +11,9 @@ import signal
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from executions.zygote import Exited, Spawned, Zygote
@@ -24,6 +26,10 @@ LIMITS: dict[str, int | None] = {
     "file_bytes": 16 * 1024 * 1024,
     "open_files": 256,
 }
+
+NAME = f"t{os.getpid()}"  # by which the processes of these tests are told from others on the machine
+NO_ANSWER = object()
+_running: dict[str, Process] = {}  # one zygote speaks for all of them
 
 OWN_ID = "0190a000-0000-7000-8000-000000000001"
 
@@ -80,7 +86,8 @@ class Process:
 
     def spawn(self, **limits: int | None) -> Process:
         """Start it."""
-        self._channel, self._output = self.zygote.spawn(self.key, LIMITS | limits, "test-flow")
+        _running[self.key] = self
+        self._channel, self._output = self.zygote.spawn(self.key, LIMITS | limits, NAME)
         return self
 
     def turn(self, seconds: float) -> None:
@@ -93,10 +100,10 @@ class Process:
             self._read_output()
         if self.zygote in readable:
             for event in self.zygote.read_events():
-                if isinstance(event, Spawned) and event.key == self.key:
-                    self.pid = event.pid
-                if isinstance(event, Exited) and event.key == self.key:
-                    self.told.exited = event
+                if isinstance(event, Spawned):
+                    _running[event.key].pid = event.pid
+                if isinstance(event, Exited):
+                    _running.pop(event.key).told.exited = event
 
     def until(self, happened: Callable[[], bool], seconds: float = 20.0) -> None:
         """Take in what comes until something has happened."""
@@ -120,6 +127,10 @@ class Process:
     def signal(self, signum: int = signal.SIGTERM) -> None:
         """Signal its process group."""
         self.zygote.signal(self.key, signum)
+
+    def answer_late(self, value: Any) -> None:
+        """Answer the last call, which was left without an answer."""
+        self._send({"n": self.told.calls[-1]["n"], "value": value})
 
     def close_channel(self) -> None:
         """Be a host that has gone."""
@@ -171,4 +182,11 @@ class Process:
         return bool(data)
 
 
-NO_ANSWER = object()
+def processes_of_flows() -> list[str]:
+    """The processes of runs of these tests that are still there: none must be, once they have exited."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and (folder / "comm").read_text().strip() == f"flow:{NAME}":
+                found.append((folder / "status").read_text())
+    return [status for status in found if "State:\tZ" not in status]
