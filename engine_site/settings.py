@@ -34,8 +34,8 @@ ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
 
 # -- Apps and doors ---------------------------------------------------------------------------------------
 
+# Not daphne: it would load its whole network stack into every worker and command, for runserver's sake alone.
 INSTALLED_APPS = [
-    "daphne",  # before staticfiles: it takes over runserver
     "unfold",  # before admin: it replaces the admin's templates
     "django.contrib.admin",
     "django.contrib.auth",

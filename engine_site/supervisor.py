@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from engine_site.console import Console
 from engine_site.embedded_postgres import EmbeddedPostgres
-from engine_site.environment import CLONE, Environment
+from engine_site.environment import CLONE, CannotStart, Environment
 from engine_site.postgres_files import DatabaseNotStarted
 
 PR_SET_PDEATHSIG = 1
@@ -38,7 +38,7 @@ class StopAsked(Exception):
     """SIGINT or SIGTERM came before everything was up."""
 
 
-class PortTaken(Exception):
+class PortTaken(CannotStart):
     """The address to listen on is not to be had; the message says how to mend it."""
 
 

@@ -5,13 +5,14 @@ import time
 from typing import Any
 
 from django.core.management import get_commands
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import OperationalError, connections
 
 from engine_site import preparation
 from engine_site.console import Console
 from engine_site.environment import Environment, read_environment
-from engine_site.supervisor import PortTaken, StopAsked, Supervisor, listen
+from engine_site.postgres_files import DatabaseNotStarted
+from engine_site.supervisor import StopAsked, Supervisor, listen
 
 
 class Command(BaseCommand):
@@ -24,10 +25,7 @@ class Command(BaseCommand):
         console = Console(environment.log_format, sys.stdout)
         began = time.monotonic()
         supervisor = Supervisor(environment, console)
-        try:
-            web = listen(environment.host, environment.port)
-        except PortTaken as error:
-            raise CommandError(str(error), returncode=2) from error
+        web = listen(environment.host, environment.port)
         supervisor.watch_signals()
         try:
             password = prepare(supervisor, environment, console)
@@ -40,7 +38,8 @@ class Command(BaseCommand):
         except StopAsked:
             pass
         except OperationalError as error:
-            raise CommandError(f"The database does not answer: {str(error).strip()}", returncode=2) from error
+            said = " ".join(str(error).split())
+            raise DatabaseNotStarted(f"The database does not answer: {said}") from error
         finally:
             supervisor.stop()
             web.close()
