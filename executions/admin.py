@@ -19,7 +19,7 @@ from access.admin_lists import ReadOnlyAdmin
 from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
 from executions import operations
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
-from executions.models import Execution, LogLine, Process, Transition, Wait
+from executions.models import Execution, LogLine, Process, Savepoint, Transition, Wait
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (
@@ -176,11 +176,12 @@ class ExecutionAdmin(ReadOnlyAdmin):
         links = (
             link_to_list(LogLine, "Log", execution=execution.pk),
             link_to_list(Transition, "Transitions", execution=execution.pk),
+            link_to_list(Savepoint, "Savepoints", execution=execution.pk),
             link_to_list(Execution, "Children", parent=execution.pk),
             link_to_list(Wait, "Waits for", waiter=execution.pk),
             link_to_list(Wait, "Is waited for by", target=execution.pk),
         )
-        return format_html("{} · {} · {} · {} · {}", *links)
+        return format_html("{} · {} · {} · {} · {} · {}", *links)
 
     # -- Actions ------------------------------------------------------------------------------------------
 
@@ -313,6 +314,34 @@ class LogLineAdmin(TraceAdmin):
     @display(description="Text")
     def shown_text(self, line: LogLine) -> str:
         return preformatted(line.text)
+
+
+@admin.register(Savepoint)
+class SavepointAdmin(TraceAdmin):
+    """The journal of executions: each call with its answer."""
+
+    list_display = ("number", "call", "line", "name", "is_pending", "moment", "owner")
+    list_lookups = ("execution",)
+    search_fields = ("execution_id",)
+    fields = (
+        "owner",
+        "number",
+        "call",
+        "line",
+        "name",
+        "at",
+        "attempt",
+        "is_pending",
+        "value",
+        "error",
+        "digest",
+        "seen",
+        "log_seq",
+    )
+    readonly_fields = ("owner",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Savepoint]":
+        return super().get_queryset(request).defer("value", "error", "seen")
 
 
 @admin.register(Wait)

@@ -27,6 +27,7 @@ logger = logging.getLogger("engine.live")
 
 PING_SECONDS = 20.0
 PERMISSION_SECONDS = 30.0
+HEARING_SECONDS = 5.0
 SIGNED_OUT, NOT_THERE = 4401, 4404
 _LARGEST_REQUEST = 100_000
 
@@ -58,8 +59,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close()
             return
         projects = await in_thread(subscriptions.visible_projects, self.user)
-        await self.accept()
         ear.start()
+        if not ear.is_hearing:
+            await in_thread(ear.await_hearing, HEARING_SECONDS)  # news from here on are not missed
+        await self.accept()
         self.subscriber = Subscriber(asyncio.get_running_loop(), projects)
         hub.join(self.subscriber)
         self.tasks = [asyncio.create_task(self._pass_on()), asyncio.create_task(self._watch())]

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from executions import moves
-from executions.announce import announce, announce_to_host
+from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch
 from executions.lifecycle import Reason, Status
 
@@ -58,35 +58,51 @@ def wake_waiters(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, i
     waiters = [row[0] for row in released]
     woken = fetch(_FULFILLED, {"waiters": waiters, "failed": [row[0] for row in released if row[1]]})
     announce_to_host(row[1] for row in woken if row[1] not in (None, here))
+    unloaded = [row[0] for row in woken if row[1] is None]
+    if unloaded:
+        moves.move("e.id = ANY(%(ids)s) AND e.host_id IS NULL", Status.QUEUED, {"ids": unloaded})
+        announce_ready()
     return [(row[0], row[1]) for row in woken]
-
-
-_BELONGING = """
-SELECT id FROM executions_execution WHERE parent_id = ANY(%(ids)s) AND NOT orphan AND ended_at IS NULL
-"""
 
 
 def stop_children(ids: list[UUID]) -> list[UUID]:
     """Cancel the living children that belong to these ended parents; returns those that ended at once."""
-    children = [row[0] for row in fetch(_BELONGING, {"ids": ids})]
-    if not children:
-        return []
-    ended = moves.move(
-        "e.id = ANY(%(children)s) AND e.host_id IS NULL",
-        Status.ENDED_CANCELLED,
-        {"children": children},
-        reason=Reason.PARENT_ENDED,
-        tail="ORDER BY e.id FOR NO KEY UPDATE",
+    children = fetch(
+        "SELECT id FROM executions_execution WHERE parent_id = ANY(%s) AND NOT orphan AND ended_at IS NULL", (ids,)
     )
-    hosted = fetch(
+    return request_cancel([row[0] for row in children], Reason.PARENT_ENDED) if children else []
+
+
+def request_cancel(ids: list[UUID], reason: Reason) -> list[UUID]:
+    """Ask for the end of these executions, in the caller's transaction; returns those that ended at once.
+
+    One that never ran ends now. One that a host holds is stopped by it. One that began and is out of memory is
+    queued, so that its `finally` blocks run: it is resumed only to be cancelled.
+    """
+    params = {"ids": ids}
+    wish = ", cancel_requested_at = coalesce(e.cancel_requested_at, clock_timestamp())"
+    in_order = "ORDER BY e.id FOR NO KEY UPDATE"
+    never_ran = "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.attempt = 0"
+    ended = moves.move(never_ran, Status.ENDED_CANCELLED, params, reason=reason, sets=wish, tail=in_order)
+    out_of_memory = "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED'"
+    queued = moves.move(
+        out_of_memory, Status.QUEUED, params, reason=reason, sets=wish + ", pause_requested_at = NULL", tail=in_order
+    )
+    if queued:
+        announce_ready()
+    flagged = fetch(
         """
-        UPDATE executions_execution SET cancel_requested_at = clock_timestamp(), version = version + 1
-        WHERE id = ANY(%(children)s) AND ended_at IS NULL AND cancel_requested_at IS NULL RETURNING id, host_id
+        WITH live AS (
+            SELECT id FROM executions_execution WHERE id = ANY(%(ids)s) AND ended_at IS NULL
+            AND cancel_requested_at IS NULL ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE executions_execution e SET cancel_requested_at = clock_timestamp(), version = version + 1
+        FROM live WHERE e.id = live.id RETURNING e.id, e.host_id
         """,
-        {"children": children},
+        params,
     )
-    announce([row[0] for row in hosted])
-    announce_to_host(row[1] for row in hosted if row[1] is not None)
+    announce([row[0] for row in flagged])
+    announce_to_host(row[1] for row in flagged if row[1] is not None)
     return [row.id for row in ended]
 
 

@@ -4,15 +4,15 @@ Each call is one operation in one transaction, checked against the permissions o
 execution runs. A call that must wait parks the execution and is answered when the wait is over.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from access.models import User
@@ -22,14 +22,24 @@ from executions.announce import announce, announce_ready
 from executions.database import fetch, jsonb
 from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED, is_fulfilled
 from executions.lifecycle import ENDED, Status
-from executions.models import Execution, Wait
-from executions.operations import Start, cancel_executions, prepare, run_created
+from executions.models import Execution
+from executions.operations import (
+    Start,
+    cancel_executions,
+    pause_executions,
+    prepare,
+    resume_executions,
+    run_created,
+)
+from executions.restoring import find_savepoint, restore_hosted
+from executions.savepoints import HARD_LIMIT, Request, record
 from projects.models import Project
 from records.filters import as_q
 from records.kinds import Kind, kind_of, resolve_references, select
 
 RETURN_WHEN = (ALL_SUCCEEDED, ALL_ENDED, FIRST_ENDED)
 MAX_LIST = 10_000
+MAX_SLEEP_SECONDS = 10 * 366 * 86400
 
 
 class CallRefused(Exception):
@@ -38,6 +48,9 @@ class CallRefused(Exception):
     def __init__(self, type: str, message: str, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.type, self.message, self.data = type, message, data or {}
+
+    def as_error(self) -> dict[str, Any]:
+        return {"type": self.type, "message": self.message, "data": self.data}
 
 
 @dataclass
@@ -50,6 +63,7 @@ class Caller:
     project_id: UUID
     is_productive: bool
     user: User | None
+    pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
 
     def row(self) -> Execution:
         return Execution.objects.get(pk=self.id)
@@ -57,29 +71,79 @@ class Caller:
 
 @dataclass(frozen=True)
 class Parked:
-    """The answer comes later. `finish` makes it, in a transaction of its own, once the wait is over.
+    """The answer comes later; `wait` says what it waits for, as it is written into the savepoint.
 
     `wake_in`: seconds after which the wait ends at the latest. `started`: children to run on this host at once.
     """
 
-    finish: Callable[[bool], Any]  # called with True when the time ran out
+    wait: dict[str, Any]
     wake_in: float | None = None
     started: tuple[UUID, ...] = ()
 
 
-def answer(caller: Caller, name: str, arguments: dict[str, Any]) -> Any:
-    """Return the value of the call, or Parked. Raises CallRefused, LateWrite."""
-    call = _CALLS.get(name)
-    if call is None:
-        raise CallRefused("EngineException", f"There is no call {name!r} in this version of the engine.")
+@dataclass(frozen=True)
+class PutDown:
+    """The execution leaves memory with this call: `leave` takes it from RUNNING once the call is recorded."""
+
+    leave: Callable[[], None]
+
+
+def answer(caller: Caller, request: Request) -> Any:
+    """Return the value of the call, Parked, or PutDown. Raises CallRefused, LateWrite.
+
+    The effect and its savepoint are one transaction; a refused call has no effect, and its error is recorded.
+    """
     try:
-        if not call.writes:
-            return call.function(caller, arguments)
-        with transaction.atomic():
-            hosting.fence(caller.id, caller.host_id, caller.attempt)
-            return call.function(caller, arguments)
+        if caller.pending is not None and caller.pending[0] == request.number:
+            return _recorded(caller, request, lambda: _wait_again(caller, caller.pending[1]))  # type: ignore[index]
+        call = _CALLS.get(request.call)
+        if call is None:
+            raise CallRefused("EngineException", f"There is no call {request.call!r} in this version of the engine.")
+        if request.number > HARD_LIMIT:
+            raise CallRefused("EngineException", f"An execution can make {HARD_LIMIT:,} calls; start children instead.")
+        if call.writes:
+            return _recorded(caller, request, lambda: call.function(caller, request.arguments))
+        value = call.function(caller, request.arguments)
+        record(caller, request, value=value)
+        return value
     except (PermissionRefused, ValidationError) as error:
-        raise refusal(error) from error
+        refused = refusal(error)
+        record(caller, request, error=refused.as_error())
+        raise refused from error
+    except CallRefused as refused:
+        record(caller, request, error=refused.as_error())
+        raise
+
+
+def _recorded(caller: Caller, request: Request, work: Callable[[], Any]) -> Any:
+    with transaction.atomic():
+        hosting.fence(caller.id, caller.host_id, caller.attempt)
+        result = work()
+        if isinstance(result, Parked):
+            record(caller, request, pending=result.wait)
+        elif isinstance(result, PutDown):
+            record(caller, request)
+            result.leave()
+        else:
+            name = request.arguments.get("name") if request.call == "savepoint.save" else None
+            record(caller, request, value=result, name=name)
+    return result
+
+
+def go_on(caller: Caller, request: Request) -> Any:
+    """Return the value of a call whose wait is over, or Parked when it is not, in the caller's transaction.
+
+    Raises CallRefused for an error that is recorded already.
+    """
+    assert caller.pending is not None
+    try:
+        result = _wait_again(caller, caller.pending[1])
+    except CallRefused as refused:
+        record(caller, request, error=refused.as_error())
+        raise
+    if not isinstance(result, Parked):
+        record(caller, request, value=result)
+    return result
 
 
 def refusal(error: Exception) -> CallRefused:
@@ -166,6 +230,9 @@ def _run(caller: Caller, arguments: dict[str, Any]) -> Any:
         run_created(execution.pk)
         announce_ready()
         execution.refresh_from_db()
+    elif execution.status == Status.PAUSED:
+        resume_executions([execution.pk])
+        execution.refresh_from_db()
     if wait:
         return _wait_on(caller, [execution.pk], wait, None, single=True)
     return snapshot(execution)
@@ -176,18 +243,22 @@ def _wait(caller: Caller, arguments: dict[str, Any]) -> Any:
     if caller.id in ids:
         raise CallRefused("InvalidInputError", "An execution cannot wait for itself.")
     timeout = _number(arguments.get("timeout"), "timeout")
-    return _wait_on(caller, ids, _return_when(arguments.get("return_when")) or ALL_SUCCEEDED, timeout)
+    until = None if timeout is None else time.time() + timeout
+    return _wait_on(caller, ids, _return_when(arguments.get("return_when")) or ALL_SUCCEEDED, until)
 
 
-def _wait_on(caller: Caller, ids: list[UUID], return_when: str, timeout: float | None, single: bool = False) -> Any:
+def _wait_on(caller: Caller, ids: list[UUID], return_when: str, until: float | None, single: bool = False) -> Any:
+    """Return the answer of a wait that is over, else park. `until` is the moment it ends at the latest."""
     # The share lock makes an end that happens now wait for our commit, so that it finds our wait rows.
     rows = dict(
         fetch("SELECT id, status FROM executions_execution WHERE id = ANY(%s) ORDER BY id FOR SHARE", (sorted(ids),))
     )
-    statuses = [Status(rows[key]) for key in ids if key in rows]
+    statuses = [Status(rows[key]) if key in rows else Status.ENDED_CANCELLED for key in ids]
     if is_fulfilled(statuses, return_when):
         return _waited(ids, return_when, single)
-    return _wait_for(caller, ids, statuses, return_when, timeout, single=single)
+    if until is not None and until <= time.time():
+        raise CallRefused("DependencyTimeoutError", "The wait was not over in time.")
+    return _wait_for(caller, ids, statuses, return_when, until, single=single)
 
 
 def _wait_for(
@@ -195,27 +266,26 @@ def _wait_for(
     ids: list[UUID],
     statuses: list[Status],
     return_when: str,
-    timeout: float | None = None,
+    until: float | None = None,
     *,
     single: bool = False,
     started: tuple[UUID, ...] = (),
 ) -> Parked:
     alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
-    Wait.objects.bulk_create([Wait(waiter_id=caller.id, target_id=key) for key in alive])
+    fetch(
+        "INSERT INTO executions_wait (waiter_id, target_id) SELECT %s, unnest(%s::uuid[]) ON CONFLICT DO NOTHING",
+        (caller.id, alive),
+    )
     waiting_for = {
         "kind": "executions",
         "return_when": return_when,
         "count": len(alive),
         "ids": [str(key) for key in alive[:10]],
     }
-    hosting.park(caller.id, Status.WAITING_FOR_DEPENDENCY, waiting_for)
-
-    def finish(timed_out: bool) -> Any:
-        if timed_out:
-            raise CallRefused("DependencyTimeoutError", f"The wait was not over after {timeout:g} seconds.")
-        return _waited(ids, return_when, single)
-
-    return Parked(finish, wake_in=timeout, started=started)
+    wake_in = None if until is None else max(until - time.time(), 0.0)
+    hosting.park(caller.id, Status.WAITING_FOR_DEPENDENCY, waiting_for, wake_in)
+    wait = {"kind": "executions", "ids": list(map(str, ids)), "return_when": return_when, "single": single, "until": until}
+    return Parked(wait, wake_in=wake_in, started=started)
 
 
 def _waited(ids: list[UUID], return_when: str, single: bool) -> Any:
@@ -226,23 +296,35 @@ def _waited(ids: list[UUID], return_when: str, single: bool) -> Any:
             if each["status"] in (Status.ENDED_ERROR, Status.ENDED_CANCELLED):
                 words = f"The execution {each['name']!r} ({each['id']}) ended with {each['status']}: {each['message']}"
                 raise CallRefused("DependencyFailedError", words, {"execution": each})
+    if single and not snapshots:
+        raise CallRefused("ResourceNotFoundError", "The execution that was waited for does not exist any more.")
     return snapshots[0] if single else snapshots
+
+
+def _wait_again(caller: Caller, wait: dict[str, Any]) -> Any:
+    """Take up a wait where it was written down: its answer if it is over, else Parked."""
+    if wait["kind"] == "time":
+        return _sleep_until(caller, wait["until"])
+    return _wait_on(caller, list(map(UUID, wait["ids"])), wait["return_when"], wait["until"], wait["single"])
 
 
 def _sleep(caller: Caller, arguments: dict[str, Any]) -> Parked | None:
     seconds = _number(arguments.get("seconds"), "seconds")
-    if seconds is None:
-        until = _number(arguments.get("until"), "until")
-        if until is None:
-            raise CallRefused("InvalidInputError", "Say how long to sleep (seconds) or until when.")
-        seconds = until - timezone.now().timestamp()
-    if not seconds < 10 * 366 * 86400:
+    until = _number(arguments.get("until"), "until") if seconds is None else time.time() + seconds
+    if until is None:
+        raise CallRefused("InvalidInputError", "Say how long to sleep (seconds) or until when.")
+    if not until < time.time() + MAX_SLEEP_SECONDS:
         raise CallRefused("InvalidInputError", "An execution can sleep for ten years at most.")
+    return _sleep_until(caller, until)
+
+
+def _sleep_until(caller: Caller, until: float) -> Parked | None:
+    seconds = until - time.time()
     if seconds <= 0:
         return None
-    until_at = datetime.fromtimestamp(timezone.now().timestamp() + seconds, tz=timezone.get_default_timezone())
-    hosting.park(caller.id, Status.SLEEPING, {"kind": "time", "until": until_at.isoformat()}, wake_in=seconds)
-    return Parked(lambda timed_out: None, wake_in=seconds)
+    moment = datetime.fromtimestamp(until, tz=UTC).isoformat()
+    hosting.park(caller.id, Status.SLEEPING, {"kind": "time", "until": moment}, wake_in=seconds)
+    return Parked({"kind": "time", "until": until}, wake_in=seconds)
 
 
 def _clone(caller: Caller, arguments: dict[str, Any]) -> Any:
@@ -272,6 +354,35 @@ def _cancel(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     cancel_executions([execution.pk])
     execution.refresh_from_db()
     return snapshot(execution)
+
+
+def _pause(caller: Caller, arguments: dict[str, Any]) -> Any:
+    execution = _find_execution(caller, arguments["id"], Operation.RUN)
+    if execution.pk == caller.id:
+        return PutDown(lambda: hosting.pause(caller.host_id, [caller.id]))
+    pause_executions([execution.pk])
+    execution.refresh_from_db()
+    return snapshot(execution)
+
+
+def _resume(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    execution = _find_execution(caller, arguments["id"], Operation.RUN)
+    resume_executions([execution.pk])
+    execution.refresh_from_db()
+    return snapshot(execution)
+
+
+def _save_dump(caller: Caller, arguments: dict[str, Any]) -> None:
+    name = arguments.get("name")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= 128:
+        raise CallRefused("InvalidInputError", "A savepoint's name is a text of 1 to 128 characters.")
+
+
+def _load_dump(caller: Caller, arguments: dict[str, Any]) -> PutDown:
+    number = find_savepoint(caller.id, arguments.get("select"), arguments.get("by", "name"))
+    if number is None:
+        raise CallRefused("ResourceNotFoundError", f"There is no savepoint {arguments.get('select')!r}.")
+    return PutDown(lambda: restore_hosted(caller.host_id, caller.id, number))
 
 
 def _set_output(caller: Caller, arguments: dict[str, Any]) -> None:
@@ -459,7 +570,7 @@ def _moment(value: Any, name: str) -> datetime | None:
     if value is None:
         return None
     if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, tz=timezone.get_default_timezone())
+        return datetime.fromtimestamp(value, tz=UTC)
     moment = parse_datetime(str(value))
     if moment is None:
         raise CallRefused("InvalidInputError", f"{name} takes a time such as 2030-01-31T08:30:00Z, not {value!r}.")
@@ -478,7 +589,11 @@ _CALLS = {
     "execution.wait": _Call(_wait),
     "execution.clone": _Call(_clone),
     "execution.cancel": _Call(_cancel),
+    "execution.pause": _Call(_pause),
+    "execution.resume": _Call(_resume),
     "execution.set_output": _Call(_set_output),
+    "savepoint.save": _Call(_save_dump),
+    "savepoint.load": _Call(_load_dump),
     "sleep": _Call(_sleep),
     "record.get": _Call(_get, writes=False),
     "record.save": _Call(_save),

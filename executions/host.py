@@ -4,11 +4,8 @@ One loop hears the zygote, the channels, the notes and the clock. Whatever it ca
 database is away, its lease was ended) ends the whole worker: others take its executions over by the lease.
 """
 
-import heapq
-import itertools
 import logging
 import os
-import selectors
 import socket
 import threading
 import time
@@ -23,15 +20,17 @@ from django.db import OperationalError, transaction
 from access.models import User
 from executions import doorbell, flow_calls, hosting
 from executions.announce import HOST, Collected, announce_log
-from executions.flow_calls import Caller, CallRefused, Parked
+from executions.flow_calls import Caller, CallRefused, Parked, PutDown
 from executions.hosted_run import ChannelBroken, HostedRun
 from executions.hosting import Assignment, LateWrite
 from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Reason
 from executions.log import Line, write_lines
+from executions.loop import Loop
 from executions.models import FROZEN_AFTER_SECONDS, HEARTBEAT_SECONDS, Process
 from executions.moves import Outcome
-from executions.outcome import Death, decide_outcome
+from executions.outcome import Death, decide_outcome, last_words
+from executions.savepoints import SOFT_LIMIT, Journal, Request, load_journals
 from executions.zygote import Exited, Zygote
 
 logger = logging.getLogger("engine.host")
@@ -55,20 +54,18 @@ class Host:
 
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or settings.ENGINE_SLOTS
-        self.runs: dict[str, HostedRun] = {}
+        self.runs: dict[UUID, HostedRun] = {}  # what we hold, by execution
+        self._processes: dict[str, HostedRun] = {}  # every flow process that is not reaped, also ones put down
+        self._loop = Loop()
         self._inbox: deque[UUID] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-        self._ready: dict[UUID, bool] = {}  # parked runs whose wait is over, in order; True when by time-out
+        self._ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
+        self._resume_at = 0.0
         self._dead: list[HostedRun] = []
         self._lines: list[Line] = []
-        self._spawning: dict[UUID, Assignment] = {}
+        self._flush_due = False
         self._users: dict[UUID, tuple[float, User]] = {}
         self._collected = Collected()
-        self._flush_due = False
-        self._resume_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._guarded_loop, name="host", daemon=True)
 
@@ -80,8 +77,8 @@ class Host:
         self._inbox.append(execution_id)
         self._wake_write.send(b"x")
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """End in good order: nothing new is taken, what runs is put an end to."""
+    def stop(self, timeout: float = GRACE_SECONDS + 5.0) -> None:
+        """End in good order: everything is put down at its next call, or after a grace time, and goes on elsewhere."""
         self._stopping = True
         self._wake_write.send(b"x")
         self._thread.join(timeout)
@@ -94,6 +91,7 @@ class Host:
             with self._collected:
                 while not self._stopping:
                     self._turn()
+                self._put_everything_down()
                 self._close()
         except BaseException:
             logger.critical("the host cannot go on; its worker ends and starts afresh", exc_info=True)
@@ -107,38 +105,28 @@ class Host:
         self.lease.listen(HOST % self.lease.id)
         self.lease.describe([list(layer) for layer in self.zygote.isolation])
         self._wake_read.setblocking(False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
-        self._selector.register(self.zygote.fileno(), selectors.EVENT_READ, self._on_zygote)
-        self._selector.register(self.lease.fileno(), selectors.EVENT_READ, self._on_notes)
-        self._every(HEARTBEAT_SECONDS, self._beat)
-        self._every(SWEEP_SECONDS, self._sweep)
+        self._loop.watch(self._wake_read, self._on_wake)
+        self._loop.watch(self.zygote.fileno(), self._on_zygote)
+        self._loop.watch(self.lease.fileno(), self._on_notes)
+        self._loop.every(HEARTBEAT_SECONDS, self._beat)
+        self._loop.after(0.1, self._sweep)  # what our predecessor left should not wait
+        self._loop.every(SWEEP_SECONDS, self._sweep)
         if doorbell.doorbell is not None:
             doorbell.doorbell.host_id = self.lease.id
         logger.info("host %s is ready with %s slots", self.lease.id, self.slots)
 
     def _turn(self) -> None:
-        next_at = self._timers[0][0] if self._timers else time.monotonic() + 1.0
-        if self._ready:
-            next_at = min(next_at, self._resume_at)
-        rest = max(0.0, next_at - time.monotonic())
-        for key, _events in self._selector.select(rest):
-            key.data()
-        while self._timers and self._timers[0][0] <= time.monotonic():
-            heapq.heappop(self._timers)[2]()
+        rest = max(0.0, self._resume_at - time.monotonic()) if self._ready else 1.0
+        self._loop.turn(rest)
         if self._dead:
             self._bury()
         if self._ready and time.monotonic() >= self._resume_at:
             self._resume()
 
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), action))
-
-    def _every(self, seconds: float, action: Callable[[], None]) -> None:
-        def again() -> None:
-            action()
-            self._after(seconds, again)
-
-        self._after(seconds, again)
+    def _close(self) -> None:
+        self.zygote.close()
+        self._flush()
+        self.lease.release()
 
     # -- Taking on ----------------------------------------------------------------------------------------
 
@@ -152,24 +140,39 @@ class Host:
 
     def _spawn(self, ids: list[UUID]) -> None:
         """Start the flow processes of executions that are RUNNING on this host."""
-        for assignment in hosting.assignments(self.lease.id, ids):
-            channel, output = self.zygote.spawn(str(assignment.id), LIMITS, assignment.name)
-            caller = Caller(
-                id=assignment.id,
-                host_id=self.lease.id,
-                attempt=assignment.attempt,
-                project_id=assignment.project_id,
-                is_productive=assignment.is_productive,
-                user=self._user(assignment.created_by_id),
-            )
-            run = HostedRun(assignment, caller, channel, output)
-            self.runs[run.key] = run
-            self._selector.register(channel, selectors.EVENT_READ, lambda run=run: self._on_channel(run))
-            self._selector.register(output, selectors.EVENT_READ, lambda run=run: self._on_output(run))
-            if assignment.deadline_in is not None:
-                self._after(assignment.deadline_in, lambda run=run: self._stop_run(run, Reason.TIMEOUT))
-            if assignment.cancel_requested:
-                self._stop_run(run, Reason.CANCELLED)
+        given = hosting.assignments(self.lease.id, ids)
+        begun = [assignment.id for assignment in given if assignment.has_journal]
+        journals = load_journals(begun) if begun else {}
+        for assignment in given:
+            self._spawn_one(assignment, journals.get(assignment.id) or Journal())
+
+    def _spawn_one(self, assignment: Assignment, journal: Journal) -> None:
+        caller = Caller(
+            id=assignment.id,
+            host_id=self.lease.id,
+            attempt=assignment.attempt,
+            project_id=assignment.project_id,
+            is_productive=assignment.is_productive,
+            user=self._user(assignment.created_by_id),
+            pending=journal.pending,
+        )
+        key = f"{assignment.id}:{assignment.attempt}"
+        channel, output = self.zygote.spawn(key, LIMITS, assignment.name)
+        run = HostedRun(key, assignment, caller, journal, channel, output)
+        self.runs[run.id] = self._processes[key] = run
+        self._loop.watch(channel, lambda: self._on_channel(run))
+        self._loop.watch(output, lambda: self._on_output(run))
+        if assignment.deadline_in is not None:
+            self._loop.after(max(assignment.deadline_in, 0.0), lambda: self._stop_run(run, Reason.TIMEOUT))
+        run.pause_requested = assignment.pause_requested
+        if assignment.cancel_requested:
+            self._cancel_resumed(run)
+
+    def _cancel_resumed(self, run: HostedRun) -> None:
+        """Cancel a run that is resumed only for that: not in its replay, but where it would go on living."""
+        run.stopped_for = Reason.CANCELLED
+        run.cancel_at_next_call = True
+        self._loop.after(GRACE_SECONDS, lambda: self._terminate(run))
 
     def _user(self, user_id: UUID | None) -> User | None:
         """Return the user in whose name an execution runs; known for some seconds, as a flow makes many calls."""
@@ -192,249 +195,73 @@ class Host:
         except ChannelBroken as error:
             self._log(run, f"the flow process broke its channel: {error}", "error")
             self.zygote.signal(run.key, 9)
-            self._deafen(run)
-        else:
-            if run.at_end:
-                self._deafen(run)
-
-    def _deafen(self, run: HostedRun) -> None:
-        """Stop listening to a channel that has ended: a closed one would be readable for ever."""
-        self._forget(run.channel)
+            self._loop.forget(run.channel)
+        if run.at_end:  # a closed channel would be readable for ever
+            self._loop.forget(run.channel)
 
     def _on_output(self, run: HostedRun) -> None:
-        lines = run.read_output()
-        self._write(lines)
+        self._write(run.read_output())
         if run.output_at_end:
-            self._forget(run.output)
-
-    def _forget(self, source: Any) -> None:
-        try:
-            self._selector.unregister(source)
-        except KeyError:
-            pass
+            self._loop.forget(run.output)
 
     def _on_frame(self, run: HostedRun, frame: dict[str, Any]) -> None:
+        if run.is_let_go:
+            return
         if "log" in frame:
-            note = frame["log"]
-            line = run.counter.line(
-                str(note.get("text") or ""), level=note.get("level"), stream=note.get("stream"), data=note.get("data")
-            )
-            if line is not None:
-                self._write([line])
+            self._write(run.lines_of(frame["log"]))
         elif "end" in frame:
             run.report = frame["end"]
         elif "call" in frame:
-            self._on_call(run, int(frame["n"]), str(frame["call"]), frame.get("args") or {})
+            self._on_call(run, run.request_of(frame))
 
-    def _on_call(self, run: HostedRun, number: int, name: str, arguments: dict[str, Any]) -> None:
-        if name == "begin":
-            self._reply(run, number, {"value": self._beginning(run)})
+    def _on_call(self, run: HostedRun, request: Request) -> None:
+        if request.call == "begin":
+            self._reply(run, 0, {"value": run.beginning(settings.ENGINE_ENV_NAME)})
             return
+        if run.cancel_at_next_call:
+            error = {"type": "ExecutionCancel", "message": "the execution was cancelled", "data": {}}
+            self._reply(run, request.number, {"error": error})
+            return
+        if self._stopping:
+            self._let_go(run, hosting.put_down(self.lease.id, [run.id]))
+            return
+        if run.pause_requested and hosting.pause(self.lease.id, [run.id]):
+            self._let_go(run, [run.id])
+            return
+        if request.number == SOFT_LIMIT:
+            words = f"this execution has made {SOFT_LIMIT:,} calls; its restarts become slower. Children keep them apart"
+            self._log(run, words, "warning")
         run.caller.user = self._user(run.assignment.created_by_id)
-        outcome = self._attempt(run, lambda: flow_calls.answer(run.caller, name, arguments))
-        if isinstance(outcome.get("value"), Parked):
-            self._park(run, number, outcome["value"])
-        elif outcome:
-            self._reply(run, number, outcome)
+        outcome = self._attempt(run, lambda: flow_calls.answer(run.caller, request))
+        if outcome:
+            self._act_on(run, request, outcome)
+
+    def _act_on(self, run: HostedRun, request: Request, outcome: dict[str, Any]) -> None:
+        value = outcome.get("value")
+        if isinstance(value, Parked):
+            self._park(run, request, value)
+        elif isinstance(value, PutDown):
+            self._let_go(run, [run.id])
+        else:
+            self._reply(run, request.number, outcome)
 
     def _attempt(self, run: HostedRun, work: Callable[[], Any]) -> dict[str, Any]:
         """Do the work of a call; returns {"value": …}, {"error": …}, or {} when the run is no longer ours."""
-        for last_try in (False, False, True):
-            try:
-                return {"value": work()}
-            except CallRefused as refused:
-                return {"error": {"type": refused.type, "message": refused.message, "data": refused.data}}
-            except LateWrite:
-                self._abandon(run)
-                return {}
-            except OperationalError as error:
-                if last_try or getattr(error.__cause__, "sqlstate", "") not in ("40P01", "40001"):
-                    raise  # the database is away: the worker ends
-            except Exception:
-                logger.exception("a call of execution %s failed", run.id)
-                words = "The engine failed to answer this call; its log says why."
-                return {"error": {"type": "InternalError", "message": words, "data": {}}}
-        raise AssertionError("unreachable")
-
-    def _beginning(self, run: HostedRun) -> dict[str, Any]:
-        task = run.assignment
-        return {
-            "script": task.script,
-            "filename": f"{task.name}.py",
-            "inputs": task.inputs,
-            "execution": {
-                "id": task.id,
-                "name": task.name,
-                "type": task.type,
-                "status": task.status,
-                "project_id": task.project_id,
-                "project_name": task.project_name,
-                "parent_id": task.parent_id,
-                "flow_id": task.flow_id,
-                "is_productive": task.is_productive,
-                "input_value": task.inputs,
-                "attempt": task.attempt,
-            },
-            "user": {"id": task.created_by_id, "name": task.user_name, "username": task.user_name, "email": task.user_email},
-            "env_name": settings.ENGINE_ENV_NAME,
-        }
-
-    def _reply(self, run: HostedRun, number: int, outcome: dict[str, Any]) -> None:
-        run.send({"n": number, **outcome})
-        if run.has_unsent:
-            self._selector.modify(
-                run.channel, selectors.EVENT_READ | selectors.EVENT_WRITE, lambda: self._on_writable(run)
-            )
-
-    def _on_writable(self, run: HostedRun) -> None:
-        if run.flush():
-            self._selector.modify(run.channel, selectors.EVENT_READ, lambda: self._on_channel(run))
-        self._on_channel(run)
-
-    # -- Parking and resuming -----------------------------------------------------------------------------
-
-    def _park(self, run: HostedRun, number: int, parked: Parked) -> None:
-        run.parked, run.pending = parked, number
-        run.wait_round += 1
-        if parked.wake_in is not None:
-            self._after(parked.wake_in, lambda turn=run.wait_round: self._time_is_up(run, turn))
-        if parked.started:
-            self._spawn(list(parked.started))
-        else:
-            self._slot_is_free()
-
-    def _time_is_up(self, run: HostedRun, turn: int) -> None:
-        if run.parked is not None and run.wait_round == turn:
-            self._mark_ready(run.id, True)
-
-    def _mark_ready(self, execution_id: UUID, timed_out: bool = False) -> None:
-        if execution_id not in self._ready:
-            self._ready[execution_id] = timed_out
-            self._resume_at = 0.0
-
-    def _resume(self) -> None:
-        ids = [key for key in self._ready if str(key) in self.runs]
-        resumed = self._retried(lambda: hosting.resume(self.lease.id, ids)) if ids else []
-        for key in list(self._ready):
-            if key in resumed:
-                self._go_on(key, timed_out=self._ready.pop(key))
-            elif str(key) not in self.runs:
-                del self._ready[key]
-        # Those left wait for a slot: whoever frees one calls for them; a second is the net under that.
-        self._resume_at = time.monotonic() + 1.0
-
-    def _go_on(self, execution_id: UUID, timed_out: bool = False) -> None:
-        """Answer the call that parked this run; it is RUNNING again."""
-        run = self.runs.get(str(execution_id))
-        if run is None or run.parked is None:
-            return
-        parked, run.parked = run.parked, None
-        outcome = self._attempt(run, lambda: parked.finish(timed_out))
-        if outcome:
-            self._reply(run, run.pending, outcome)
-
-    def _on_notes(self) -> None:
-        self.lease.notes()
-        self._look_around()
-
-    def _look_around(self) -> None:
-        """Read what others did to our executions: waits fulfilled, ends asked for."""
-        for key in hosting.ready_here(self.lease.id):
-            run = self.runs.get(str(key))
-            if run is not None and run.parked is not None:
-                self._mark_ready(key)
-        for key in hosting.cancelled_here(self.lease.id):
-            run = self.runs.get(str(key))
-            if run is not None:
-                self._stop_run(run, Reason.CANCELLED)
-
-    def _slot_is_free(self) -> None:
-        """Let a run of ours go on, or else tell the claimer that there is room."""
-        if self._ready:
-            self._resume_at = 0.0
-        elif doorbell.doorbell is not None:
-            doorbell.doorbell.ring()
-
-    # -- Stopping and ending ------------------------------------------------------------------------------
-
-    def _stop_run(self, run: HostedRun, reason: Reason) -> None:
-        if run.stopped_for is not None or run.key not in self.runs or run.death is not None:
-            return
-        run.stopped_for = reason
-        self.zygote.signal(run.key, 15)
-        self._after(GRACE_SECONDS, lambda: self._kill(run))
-
-    def _kill(self, run: HostedRun) -> None:
-        if run.key in self.runs and run.death is None:
-            self.zygote.signal(run.key, 9)
-
-    def _abandon(self, run: HostedRun) -> None:
-        """The row is not ours any more (we were frozen, or cut off): let the process go, write nothing."""
-        logger.warning("late write refused: execution %s is no longer in attempt %s here", run.id, run.assignment.attempt)
-        run.is_fenced = True
-        self._kill(run)
-
-    def _on_zygote(self) -> None:
-        for event in self.zygote.read_events():
-            if isinstance(event, Exited):
-                run = self.runs.get(event.key)
-                if run is not None:
-                    run.death = Death(event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes)
-                    self._dead.append(run)
-
-    def _bury(self) -> None:
-        """End the executions whose processes are gone, together in one transaction."""
-        dead, self._dead = self._dead, []
-        ends: list[tuple[UUID, int, Outcome]] = []
-        for run in dead:
-            self._drain(run)
-            assert run.death is not None
-            outcome = decide_outcome(
-                stopped_for=run.stopped_for,
-                report=run.report,
-                death=run.death,
-                limit_minutes=run.assignment.max_runtime_minutes,
-            )
-            self._write([line for line in [run.counter.closing_line()] if line])
-            if not run.is_fenced:
-                ends.append((run.id, run.assignment.attempt, outcome))
-            self.runs.pop(run.key, None)
-            self._ready.pop(run.id, None)
-        lines, self._lines = self._lines, []
-        ended, resumed = self._retried(lambda: self._end(ends, lines)) if ends else ([], [])
-        for execution_id, attempt, _ in ends:
-            if execution_id not in ended:
-                logger.warning("late result refused: execution %s is no longer in attempt %s here", execution_id, attempt)
-        for key in resumed:
-            self._ready.pop(key, None)
-            self._go_on(key)
-        self._look_around_if_left(ended, resumed)
-        self._flush_soon()
-        self._slot_is_free()
-
-    def _end(self, ends: list[tuple[UUID, int, Outcome]], lines: list[Line]) -> tuple[list[UUID], list[UUID]]:
-        with transaction.atomic():
-            write_lines(lines)
-            return hosting.end(self.lease.id, ends)
-
-    def _look_around_if_left(self, ended: list[UUID], resumed: list[UUID]) -> None:
-        if ended and any(run.parked is not None for run in self.runs.values()):
-            for key in hosting.ready_here(self.lease.id):
-                if str(key) in self.runs:
-                    self._mark_ready(key)
-
-    def _drain(self, run: HostedRun) -> None:
-        self._forget(run.channel)
-        self._forget(run.output)
         try:
-            for piece in run.drain():
-                if isinstance(piece, Line):
-                    self._write([piece])
-                elif "call" not in piece:  # nobody is left to be answered
-                    self._on_frame(run, piece)
-        except ChannelBroken as error:
-            self._log(run, f"the flow process broke its channel: {error}", "error")
-        run.close()
+            return {"value": self._retried(work)}
+        except CallRefused as refused:
+            return {"error": refused.as_error()}
+        except LateWrite:
+            logger.warning("late call refused: execution %s is no longer in attempt %s here", run.id, run.assignment.attempt)
+            self._let_go(run, [run.id])
+            return {}
+        except OperationalError:
+            raise  # the database is away: the worker ends
+        except Exception:
+            logger.exception("a call of execution %s failed", run.id)
+            self._let_go(run, [run.id])
+            self._crashed(run, "the engine failed to answer a call; its log says why")
+            return {}
 
     def _retried(self, work: Callable[[], Any]) -> Any:
         """Do the work, again when the database chose it to break a deadlock."""
@@ -445,6 +272,223 @@ class Host:
                 if getattr(error.__cause__, "sqlstate", "") not in ("40P01", "40001"):
                     raise
         return work()
+
+    def _reply(self, run: HostedRun, number: int, outcome: dict[str, Any]) -> None:
+        run.send({"n": number, **outcome})
+        if run.has_unsent and not run.at_end:
+            self._loop.watch_writable(run.channel, lambda: self._on_writable(run))
+
+    def _on_writable(self, run: HostedRun) -> None:
+        if run.flush():
+            self._loop.watch_readable(run.channel, lambda: self._on_channel(run))
+        self._on_channel(run)
+
+    # -- Parking and resuming -----------------------------------------------------------------------------
+
+    def _park(self, run: HostedRun, request: Request, parked: Parked) -> None:
+        turn = run.park(request)
+        if parked.wake_in is not None:
+            self._loop.after(parked.wake_in, lambda: self._mark_ready(run.id) if run.is_parked_in(turn) else None)
+        if run.pause_requested:
+            self._pause_here(run)
+        stay = settings.ENGINE_SLEEP_MAX_SECONDS
+        if len(self.runs) > settings.ENGINE_MAX_RESIDENT:
+            stay = 0.0
+        self._loop.after(stay, lambda: self._unload(run) if run.is_parked_in(turn) else None)
+        if parked.started:
+            self._spawn(list(parked.started))
+        else:
+            self._slot_is_free()
+
+    def _unload(self, run: HostedRun) -> None:
+        """End the process of a run that waits for long; its row waits on, and any worker takes it up again."""
+        self._let_go(run, hosting.unload(self.lease.id, [run.id]))
+
+    def _mark_ready(self, execution_id: UUID) -> None:
+        if execution_id not in self._ready:
+            self._ready[execution_id] = None
+            self._resume_at = 0.0
+
+    def _resume(self) -> None:
+        ids = [key for key in self._ready if key in self.runs]
+        self._ready = dict.fromkeys(ids)
+        if not ids:
+            return
+
+        def work() -> dict[UUID, dict[str, Any]]:
+            with transaction.atomic():
+                return self._go_on(hosting.resume(self.lease.id, ids))
+
+        self._answer_parked(self._retried(work))
+        # Those left wait for a slot: whoever frees one calls for them; a second is the net under that.
+        self._resume_at = time.monotonic() + 1.0
+
+    def _go_on(self, ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Return the outcomes of the calls for which these resumed runs were parked, in the caller's transaction."""
+        outcomes: dict[UUID, dict[str, Any]] = {}
+        for key in ids:
+            run = self.runs.get(key)
+            if run is None or run.parked_by is None:
+                continue
+            try:
+                outcomes[key] = {"value": flow_calls.go_on(run.caller, run.parked_by)}
+            except CallRefused as refused:
+                outcomes[key] = {"error": refused.as_error()}
+        return outcomes
+
+    def _answer_parked(self, outcomes: dict[UUID, dict[str, Any]]) -> None:
+        for key, outcome in outcomes.items():
+            self._ready.pop(key, None)
+            run = self.runs[key]
+            request, run.parked_by = run.parked_by, None
+            assert request is not None
+            self._act_on(run, request, outcome)
+
+    def _on_notes(self) -> None:
+        self.lease.notes()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Read what others did to our executions: waits fulfilled, ends and pauses asked for, rows taken away."""
+        held = hosting.held_by(self.lease.id)
+        for key, run in list(self.runs.items()):
+            row = held.get(key)
+            if row is None or row.attempt != run.assignment.attempt:
+                if run.death is None:
+                    self._let_go(run, [key])
+                continue
+            run.pause_requested = row.pause_requested
+            if row.cancel_requested:
+                self._stop_run(run, Reason.CANCELLED)
+            elif row.pause_requested and run.parked_by is not None:
+                self._pause_here(run)
+            elif row.is_ready and run.parked_by is not None:
+                self._mark_ready(key)
+
+    def _pause_here(self, run: HostedRun) -> None:
+        with transaction.atomic():
+            paused = hosting.pause(self.lease.id, [run.id])
+        self._let_go(run, paused)
+
+    def _slot_is_free(self) -> None:
+        """Let a run of ours go on, or else tell the claimer that there is room."""
+        if self._ready:
+            self._resume_at = 0.0
+        elif doorbell.doorbell is not None:
+            doorbell.doorbell.ring()
+
+    # -- Letting go ---------------------------------------------------------------------------------------
+
+    def _let_go(self, run: HostedRun, ids: list[UUID]) -> None:
+        """Forget this run, if it is among `ids`: its row is no longer ours. Its process dies without a word."""
+        if run.id not in ids:
+            return
+        run.is_let_go = True
+        if self.runs.get(run.id) is run:
+            del self.runs[run.id]
+        self._ready.pop(run.id, None)
+        self.zygote.signal(run.key, 9)
+        self._flush_soon()
+        self._slot_is_free()
+
+    def _put_everything_down(self) -> None:
+        """Hand all our executions back to the queue; running ones at their next call, or after the grace time."""
+        until = time.monotonic() + GRACE_SECONDS
+        for run in list(self.runs.values()):
+            if run.parked_by is not None:
+                self._let_go(run, hosting.put_down(self.lease.id, [run.id]))
+        while self.runs and time.monotonic() < until:
+            self._loop.turn(0.2)
+            if self._dead:
+                self._bury()
+        if self.runs:
+            put_down = hosting.put_down(self.lease.id, list(self.runs))
+            for run in list(self.runs.values()):
+                self._let_go(run, put_down)
+
+    # -- Stopping and ending ------------------------------------------------------------------------------
+
+    def _stop_run(self, run: HostedRun, reason: Reason) -> None:
+        if run.stopped_for is None and not run.is_let_go and run.death is None:
+            run.stopped_for = reason
+            self._terminate(run)
+
+    def _terminate(self, run: HostedRun) -> None:
+        if not run.is_let_go and run.death is None:
+            self.zygote.signal(run.key, 15)
+            self._loop.after(GRACE_SECONDS, lambda: self._kill(run))
+
+    def _kill(self, run: HostedRun) -> None:
+        if run.death is None:
+            self.zygote.signal(run.key, 9)
+
+    def _on_zygote(self) -> None:
+        for event in self.zygote.read_events():
+            if isinstance(event, Exited) and event.key in self._processes:
+                run = self._processes.pop(event.key)
+                run.death = Death(event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes, event.error)
+                self._dead.append(run)
+
+    def _bury(self) -> None:
+        """End the executions whose processes are gone, together in one transaction."""
+        dead, self._dead = self._dead, []
+        ends: list[tuple[UUID, int, Outcome]] = []
+        for run in dead:
+            self._drain(run)
+            if run.is_let_go:
+                continue
+            self.runs.pop(run.id, None)
+            self._ready.pop(run.id, None)
+            self._write([line for line in [run.counter.closing_line()] if line])
+            assert run.death is not None
+            if run.report is None and run.stopped_for is None:
+                self._crashed(run, last_words(run.death))
+                continue
+            limit = run.assignment.max_runtime_minutes
+            outcome = decide_outcome(
+                stopped_for=run.stopped_for, report=run.report, death=run.death, limit_minutes=limit
+            )
+            ends.append((run.id, run.assignment.attempt, outcome))
+        if ends:
+            self._end(ends)
+        self._flush_soon()
+        self._slot_is_free()
+
+    def _end(self, ends: list[tuple[UUID, int, Outcome]]) -> None:
+        lines, self._lines = self._lines, []
+
+        def work() -> tuple[list[UUID], list[UUID], dict[UUID, dict[str, Any]]]:
+            with transaction.atomic():
+                write_lines(lines)
+                ended, resumed, ready = hosting.end(self.lease.id, ends)
+                return ended, ready, self._go_on(resumed)
+
+        ended, ready, outcomes = self._retried(work)
+        for execution_id, attempt, _ in ends:
+            if execution_id not in ended:
+                logger.warning("late result refused: execution %s is no longer in attempt %s here", execution_id, attempt)
+        self._answer_parked(outcomes)
+        for key in ready:
+            self._mark_ready(key)
+
+    def _crashed(self, run: HostedRun, cause: str) -> None:
+        self._log(run, f"the process of this execution ended: {cause}", "warning")
+        ready = self._retried(lambda: hosting.crashed(self.lease.id, run.id, run.assignment.attempt, cause))
+        for key in ready:
+            self._mark_ready(key)
+
+    def _drain(self, run: HostedRun) -> None:
+        self._loop.forget(run.channel)
+        self._loop.forget(run.output)
+        try:
+            for piece in run.drain():
+                if isinstance(piece, Line):
+                    self._write([piece])
+                elif "call" not in piece:  # nobody is left to be answered
+                    self._on_frame(run, piece)
+        except ChannelBroken as error:
+            self._log(run, f"the flow process broke its channel: {error}", "error")
+        run.close()
 
     # -- Log, lease, sweep --------------------------------------------------------------------------------
 
@@ -463,7 +507,7 @@ class Host:
     def _flush_soon(self) -> None:
         if not self._flush_due:
             self._flush_due = True
-            self._after(COLLECT_SECONDS, self._flush)
+            self._loop.after(COLLECT_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -477,15 +521,5 @@ class Host:
         self._look_around()
 
     def _sweep(self) -> None:
-        lost = hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
-        for key in lost:
-            logger.warning("the host of execution %s is gone", key)
-        if lost:
+        if hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS):
             self._flush_soon()
-
-    def _close(self) -> None:
-        self.zygote.close()
-        self._flush()
-        self.lease.release()
-        hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
-        self._collected.send()

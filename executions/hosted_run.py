@@ -14,11 +14,12 @@ from uuid import UUID
 
 import orjson
 
-from executions.flow_calls import Caller, Parked
+from executions.flow_calls import Caller
 from executions.hosting import Assignment
 from executions.lifecycle import Reason
 from executions.log import Line, LogCounter
 from executions.outcome import Death
+from executions.savepoints import Journal, Request
 
 CHUNK = 256 * 1024
 MAX_FRAME = 64 * 1024 * 1024
@@ -32,24 +33,93 @@ class ChannelBroken(Exception):
 class HostedRun:
     """A flow process, from our side of the wall."""
 
-    def __init__(self, assignment: Assignment, caller: Caller, channel: socket.socket, output: int) -> None:
-        self.assignment, self.caller = assignment, caller
+    def __init__(
+        self, key: str, assignment: Assignment, caller: Caller, journal: Journal, channel: socket.socket, output: int
+    ) -> None:
+        self.key, self.assignment, self.caller, self.journal = key, assignment, caller, journal
         self.id: UUID = assignment.id
-        self.key = str(assignment.id)
         self.channel, self.output = channel, output
-        self.counter = LogCounter(assignment.id)
-        self.parked: Parked | None = None
-        self.pending = 0  # number of the request that waits for its answer
-        self.wait_round = 0  # tells timers of earlier waits from the present one
+        self.counter = LogCounter(assignment.id, last=journal.log_number)
+        self.parked_by: Request | None = None  # the call that waits for its answer
+        self._turns = 0  # tells timers of earlier waits from the present one
         self.stopped_for: Reason | None = None
+        self.cancel_at_next_call = False
+        self.pause_requested = False
         self.report: dict[str, Any] | None = None
         self.death: Death | None = None
-        self.is_fenced = False  # the row is no longer ours: write nothing more
+        self.is_let_go = False  # the row is no longer ours: write nothing more
         self.at_end = False  # nothing more comes on the channel
         self.output_at_end = False
         self._incoming = bytearray()
         self._outgoing = bytearray()
         self._raw = bytearray()
+
+    def park(self, request: Request) -> int:
+        """Note that this call waits; returns the turn by which `is_parked_in` tells this wait from later ones."""
+        self.parked_by = request
+        self._turns += 1
+        return self._turns
+
+    def is_parked_in(self, turn: int) -> bool:
+        return self.parked_by is not None and self._turns == turn and not self.is_let_go
+
+    def beginning(self, env_name: str) -> dict[str, Any]:
+        """Return what a flow process is told at its start, with the journal when it is resumed."""
+        task = self.assignment
+        entries, self.journal.entries = self.journal.entries, []
+        return {
+            "script": task.script,
+            "filename": f"{task.name}.py",
+            "inputs": task.inputs,
+            "execution": {
+                "id": task.id,
+                "name": task.name,
+                "type": task.type,
+                "status": task.status,
+                "project_id": task.project_id,
+                "project_name": task.project_name,
+                "parent_id": task.parent_id,
+                "flow_id": task.flow_id,
+                "is_productive": task.is_productive,
+                "input_value": task.inputs,
+            },
+            "user": {
+                "id": task.created_by_id,
+                "name": task.user_name,
+                "username": task.user_name,
+                "email": task.user_email,
+            },
+            "env_name": env_name,
+            "seed": task.seed.hex,
+            "journal": entries,
+            "log_seq": self.journal.log_seq,
+        }
+
+    def request_of(self, frame: dict[str, Any]) -> Request:
+        """Return the call in a frame. Raises ChannelBroken when it is none."""
+        try:
+            return Request(
+                number=int(frame["n"]),
+                call=str(frame["call"]),
+                arguments=dict(frame.get("args") or {}),
+                line=None if frame.get("line") is None else int(frame["line"]),
+                digest=str(frame.get("digest") or ""),
+                seen=frame.get("seen"),
+                log_seq=int(frame.get("log_seq") or 0),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ChannelBroken(f"not a call: {error}") from error
+
+    def lines_of(self, note: dict[str, Any]) -> list[Line]:
+        """Return the log line in a note; none when the log is full."""
+        line = self.counter.line(
+            str(note.get("text") or ""),
+            level=note.get("level"),
+            stream=note.get("stream"),
+            data=note.get("data"),
+            seq=note.get("seq"),
+        )
+        return [] if line is None else [line]
 
     # -- Channel ------------------------------------------------------------------------------------------
 

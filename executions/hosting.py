@@ -5,6 +5,7 @@ RUNNING rows of a host never exceeds its slots: whoever adds one locks the host'
 another of the host's executions gives up its slot in the same transaction.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,8 +16,11 @@ from executions import moves
 from executions.announce import announce_ready
 from executions.database import fetch, from_jsonb, jsonb
 from executions.endings import after_end
-from executions.lifecycle import Reason, Status
+from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
+
+
+logger = logging.getLogger("engine.host")
 
 
 class LateWrite(Exception):
@@ -39,7 +43,7 @@ def claim(host_id: int) -> list[Moved]:
         if not locked:
             return []
         return moves.move(
-            "e.host_id IS NULL AND e.cancel_requested_at IS NULL",
+            "e.host_id IS NULL",
             Status.RUNNING,
             {"host": host_id, "slots": locked[0][0]},
             sets=", host_id = %(host)s, attempt = e.attempt + 1",
@@ -56,11 +60,12 @@ def queue_due(most: int = 500) -> float | None:
             Status.QUEUED,
             {"most": most},
             tail="ORDER BY e.ready_at LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED",
-            sources=[Status.SCHEDULED],
+            sources=list(DUE),
         )
     rows = fetch(
         "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution"
-        " WHERE status IN ('SCHEDULED', 'SLEEPING') AND ready_at IS NOT NULL AND host_id IS NULL"
+        " WHERE status IN ('SCHEDULED', 'SLEEPING', 'WAITING_FOR_DEPENDENCY') AND ready_at IS NOT NULL"
+        " AND host_id IS NULL"
     )
     return None if rows[0][0] is None else max(rows[0][0], 0.0)
 
@@ -91,12 +96,16 @@ class Assignment:
     max_runtime_minutes: float | None
     deadline_in: float | None
     cancel_requested: bool
+    pause_requested: bool
+    seed: UUID
+    has_journal: bool
 
 
 _ASSIGNMENTS = """
 SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_value, e.project_id, p.name,
     e.parent_id, e.is_productive, e.created_by_id, u.username, u.email, e.flow_id, e.max_runtime_minutes,
-    extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL
+    extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
+    e.pause_requested_at IS NOT NULL, e.seed, e.attempt > 1 OR e.forked_from_id IS NOT NULL
 FROM executions_execution e JOIN flows_script s ON s.sha256 = e.script_id JOIN projects_project p ON p.id = e.project_id
 LEFT JOIN access_user u ON u.id = e.created_by_id
 WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
@@ -163,37 +172,163 @@ def _forget_waits(ids: list[UUID]) -> None:
         fetch("DELETE FROM executions_wait WHERE waiter_id = ANY(%s)", (ids,))
 
 
-def ready_here(host_id: int) -> list[UUID]:
-    """Return our parked executions whose wait is over."""
+@dataclass(frozen=True)
+class Held:
+    """A row that names this host, as others may have changed it."""
+
+    attempt: int
+    is_ready: bool  # it is parked, and its wait is over
+    cancel_requested: bool
+    pause_requested: bool
+
+
+def held_by(host_id: int) -> dict[UUID, Held]:
+    """Return all executions that this host holds."""
     rows = fetch(
-        "SELECT id FROM executions_execution WHERE host_id = %s AND status LIKE 'WAITING%%'"
-        " AND ready_at <= clock_timestamp() ORDER BY ready_at",
-        (host_id,),
+        "SELECT id, attempt, status = ANY(%s) AND coalesce(ready_at <= clock_timestamp(), false),"
+        " cancel_requested_at IS NOT NULL, pause_requested_at IS NOT NULL"
+        " FROM executions_execution WHERE host_id = %s",
+        ([str(status) for status in WAITING], host_id),
+    )
+    return {row[0]: Held(*row[1:]) for row in rows}
+
+
+# -- Put down -----------------------------------------------------------------------------------------------
+
+_OURS = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s"
+
+
+def unload(host_id: int, ids: list[UUID]) -> list[UUID]:
+    """Take parked executions out of our hands; they are queued when their wait is over. Returns which.
+
+    One whose wait is over already, or will be in a moment, stays: it would only come straight back.
+    """
+    rows = fetch(
+        """
+        UPDATE executions_execution e SET host_id = NULL, version = version + 1
+        WHERE e.id = ANY(%(ids)s) AND e.host_id = %(host)s AND e.status = ANY(%(waiting)s)
+        AND (e.ready_at IS NULL OR e.ready_at > clock_timestamp() + interval '1 second')
+        AND e.cancel_requested_at IS NULL
+        RETURNING e.id
+        """,
+        {"ids": ids, "host": host_id, "waiting": [str(status) for status in WAITING]},
     )
     return [row[0] for row in rows]
 
 
-def cancelled_here(host_id: int) -> list[UUID]:
-    """Return our executions whose end was asked for."""
+def pause(host_id: int, ids: list[UUID]) -> list[UUID]:
+    """Take executions of ours to PAUSED and out of our hands; returns which."""
+    moved = moves.move(
+        _OURS + " AND e.cancel_requested_at IS NULL",
+        Status.PAUSED,
+        {"ids": ids, "host": host_id},
+        reason=Reason.PAUSED,
+        sets=", host_id = NULL, pause_requested_at = NULL",
+    )
+    return [row.id for row in moved]
+
+
+def put_down(host_id: int, ids: list[UUID]) -> list[UUID]:
+    """Queue running executions of ours again and let parked ones go, as this host stops; returns which."""
+    with transaction.atomic():
+        queued = moves.move(
+            _OURS,
+            Status.QUEUED,
+            {"ids": ids, "host": host_id},
+            reason=Reason.PUT_DOWN,
+            sets=", host_id = NULL",
+            sources=[Status.RUNNING],
+        )
+        let_go = _let_go("e.host_id = %(host)s AND e.id = ANY(%(ids)s)", {"ids": ids, "host": host_id})
+        if queued:
+            announce_ready()
+    return [row.id for row in queued] + let_go
+
+
+def _let_go(condition: str, params: dict[str, Any]) -> list[UUID]:
+    """Take the host away from waiting executions; those whose wait is over are queued by the next look."""
     rows = fetch(
-        "SELECT id FROM executions_execution WHERE host_id = %s AND cancel_requested_at IS NOT NULL", (host_id,)
+        f"UPDATE executions_execution e SET host_id = NULL, version = version + 1"
+        f" WHERE {condition} AND e.status = ANY(%(waiting)s) RETURNING e.id",
+        {**params, "waiting": [str(status) for status in WAITING]},
     )
     return [row[0] for row in rows]
+
+
+# -- Crash --------------------------------------------------------------------------------------------------
+
+MAX_CRASHES = 3  # of the flow process, without a savepoint in between
+MAX_LOSSES = 10  # of its host, without a savepoint in between: seldom the execution's own doing
+
+_PROGRESSED = (
+    "EXISTS (SELECT 1 FROM executions_savepoint s WHERE s.execution_id = e.id AND s.attempt = e.attempt)"
+)
+
+
+def _try_again(
+    condition: str, params: dict[str, Any], *, count: str, most: int, reason: Reason, cause: str
+) -> tuple[list[UUID], list[UUID]]:
+    """Queue executions whose process is gone, or end those that were tried too often without progress.
+
+    Returns (ended, queued).
+    """
+    failed = f"CASE WHEN {_PROGRESSED} THEN 1 ELSE e.{count} + 1 END"
+    cause_params = {**params, "most": most, "cause": cause}
+    exhausted = moves.move(
+        f"{condition} AND {failed} >= %(most)s",
+        Status.ENDED_ERROR,
+        cause_params,
+        reason=Reason.ATTEMPTS_EXHAUSTED,
+        sets=(
+            f", {count} = %(most)s, message = 'attempts exhausted: it failed ' || %(most)s::text"
+            " || ' times without progress; at last: ' || %(cause)s::text"
+        ),
+        sources=[Status.RUNNING],
+    )
+    queued = moves.move(
+        condition,
+        Status.QUEUED,
+        params,
+        reason=reason,
+        sets=f", host_id = NULL, {count} = {failed}",
+        sources=[Status.RUNNING],
+    )
+    return [row.id for row in exhausted], [row.id for row in queued]
+
+
+def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[UUID]:
+    """Queue an execution of ours whose process died without a report, up to MAX_CRASHES times; then it ends.
+
+    Returns our parked executions that may go on, if it ended.
+    """
+    condition = "e.id = %(id)s AND e.host_id = %(host)s AND e.attempt = %(attempt)s"
+    params = {"id": execution_id, "host": host_id, "attempt": attempt}
+    with transaction.atomic():
+        ended, _ = _try_again(
+            condition, params, count="crashes", most=MAX_CRASHES, reason=Reason.CRASHED, cause=cause
+        )
+        woken = after_end(ended, here=host_id) if ended else []
+        _let_go(condition, params)
+        announce_ready()
+    return [waiter for waiter, host in woken if host == host_id]
 
 
 # -- End ----------------------------------------------------------------------------------------------------
 
 
-def end(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID]]:
+def end(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
     """End our executions and hand their slots to our own waiters that this fulfils.
 
-    Returns (ended, resumed). What is missing in the first was not ours any more: a late result is refused.
+    Returns (ended, resumed, ready). What is missing in the first was not ours any more: a late result is refused.
+    The last are waiters of ours that may go on but got no slot.
     """
+    resumed: list[Moved] = []
+    ready: list[UUID] = []
     with transaction.atomic():
         moved = moves.end_hosted(host_id, ends)
         ended = [row.id for row in moved]
-        resumed: list[Moved] = []
         if ended:
+            drop_savepoints(ended)
             ready = [waiter for waiter, host in after_end(ended, here=host_id) if host == host_id]
             freed = sum(row.old == Status.RUNNING for row in moved)
             if ready and freed:
@@ -204,7 +339,17 @@ def end(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID]
                     tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(freed)s FOR NO KEY UPDATE",
                 )
                 _forget_waits([row.id for row in resumed])
-    return ended, [row.id for row in resumed]
+    taken = [row.id for row in resumed]
+    return ended, taken, [key for key in ready if key not in taken]
+
+
+def drop_savepoints(ids: list[UUID]) -> None:
+    """Forget the savepoints of these executions that are kept no longer than until the end."""
+    fetch(
+        "DELETE FROM executions_savepoint s USING executions_execution e"
+        " WHERE e.id = ANY(%s) AND s.execution_id = e.id AND e.savepoint_retention = 'none'",
+        (ids,),
+    )
 
 
 # -- Sweep --------------------------------------------------------------------------------------------------
@@ -221,11 +366,15 @@ RETURNING p.id, p.role
 
 
 def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
-    """End the leases of dead and frozen processes and what their hosts ran; returns the executions concerned."""
+    """End the leases of dead and frozen processes, queue what their hosts ran, end what is over its time.
+
+    Returns the executions that ended by it.
+    """
     with transaction.atomic():
         if not fetch("SELECT pg_try_advisory_xact_lock(%s, 0)", (lock_class,))[0][0]:
             return []  # another host sweeps
-        fetch(_DEAD, {"frozen": frozen_after, "class": lock_class})
+        for process_id, role in fetch(_DEAD, {"frozen": frozen_after, "class": lock_class}):
+            logger.warning("%s %s is gone; what it ran goes on elsewhere", role, process_id)
         orphaned = (
             "e.host_id IS NOT NULL AND EXISTS (SELECT 1 FROM executions_process p"
             " WHERE p.id = e.host_id AND p.ended_at IS NOT NULL)"
@@ -237,16 +386,21 @@ def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
             reason=Reason.CANCELLED,
             tail="ORDER BY e.id FOR NO KEY UPDATE",
         )
-        lost = moves.move(
-            orphaned,
+        exhausted, queued = _try_again(
+            orphaned, {}, count="losses", most=MAX_LOSSES, reason=Reason.HOST_LOST, cause="its worker was lost"
+        )
+        let_go = _let_go(orphaned, {})
+        late = moves.move(
+            "e.deadline_at < clock_timestamp() AND e.ended_at IS NULL AND e.host_id IS NULL",
             Status.ENDED_ERROR,
-            {"words": "host lost: the worker that ran this execution died or was cut off"},
-            reason=Reason.HOST_LOST,
-            sets=", message = %(words)s",
+            {},
+            reason=Reason.TIMEOUT,
+            sets=", message = 'timed out: it ran longer than its limit of ' || e.max_runtime_minutes || ' minutes'",
             tail="ORDER BY e.id FOR NO KEY UPDATE",
         )
-        ids = [row.id for row in (*cancelled, *lost)]
+        ids = [*(row.id for row in (*cancelled, *late)), *exhausted]
         if ids:
             after_end(ids)
+        if queued or let_go:
             announce_ready()
     return ids

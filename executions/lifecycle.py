@@ -34,6 +34,8 @@ ENDED = frozenset({Status.ENDED_SUCCESS, Status.ENDED_ERROR, Status.ENDED_CANCEL
 WAITING = frozenset(
     {Status.WAITING_FOR_DEPENDENCY, Status.WAITING_FOR_MESSAGE, Status.WAITING_FOR_LOCK, Status.SLEEPING}
 )
+# A time can be set for these: when `ready_at` comes they are queued, unless a host has them in memory.
+DUE = (Status.SCHEDULED, Status.SLEEPING, Status.WAITING_FOR_DEPENDENCY)
 NOT_STARTED = frozenset({Status.CREATED, Status.SCHEDULED, Status.QUEUED})
 ALIVE = frozenset(Status) - ENDED
 
@@ -45,7 +47,12 @@ class Reason(models.TextChoices):
     REPORTED = "reported", "the script ended itself with an error"
     TIMEOUT = "timeout", "it ran longer than its limit"
     CRASHED = "crashed", "its process died"
-    HOST_LOST = "host_lost", "the worker that ran it was lost"
+    HOST_LOST = "host_lost", "the worker that ran it was lost; it goes on from its last savepoint"
+    PUT_DOWN = "put_down", "its worker was stopped; it goes on from its last savepoint"
+    REPLAY_MISMATCH = "replay_mismatch", "the script took another path when it was resumed"
+    PAUSED = "paused", "someone paused it"
+    RESUMED = "resumed", "someone resumed it"
+    RESTORED = "restored", "it was taken back to a savepoint"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted", "it was tried too often without progress"
     INPUT_INVALID = "input_invalid", "its input does not match the schema"
     CANCELLED = "cancelled", "someone cancelled it"

@@ -46,7 +46,7 @@ class Ear:
     """Hears, collects, reads, publishes. `start` may be called by anyone at any time."""
 
     def __init__(self) -> None:
-        self.is_hearing = False
+        self._hears = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = 0
@@ -62,6 +62,14 @@ class Ear:
         os.set_blocking(self._wake_write, False)
 
     # -- Used by other threads ----------------------------------------------------------------------------
+
+    @property
+    def is_hearing(self) -> bool:
+        return self._hears.is_set()
+
+    def await_hearing(self, timeout: float) -> bool:
+        """Wait until notifications arrive; tells whether they do."""
+        return self._hears.wait(timeout)
 
     def start(self) -> None:
         """Begin to hear, unless it does so already in this process."""
@@ -115,7 +123,7 @@ class Ear:
             except Exception:
                 logger.exception("live news are interrupted, trying again")
             finally:
-                self.is_hearing = False
+                self._hears.clear()
                 connection.close()
             if self._stopping:
                 return
@@ -126,11 +134,10 @@ class Ear:
         lease = Lease(Process.Role.WEB, channels=(CHANGED,))
         try:
             newest = Transition.objects.order_by("-id").values_list("id", flat=True).first() or 0
-            if self._seen:
-                hub.resync()  # what happened while we were deaf is not known
             self._seen = newest
-            self.is_hearing = True
             connection.close()
+            self._hears.set()
+            hub.resync()  # what happened while we were deaf is not known
             self._hear_until_stopped(lease)
             lease.release()
         finally:

@@ -25,6 +25,7 @@ class Line:
     stream: str
     text: str
     data: Any
+    seq: int | None = None
 
 
 class LogCounter:
@@ -39,8 +40,10 @@ class LogCounter:
     def is_full(self) -> bool:
         return self.last >= MAX_LINES or self.bytes >= MAX_BYTES
 
-    def line(self, text: str, *, level: str = "info", stream: str = "log", data: Any = None) -> Line | None:
-        """Return the next line, or None (and count it) when the log is full."""
+    def line(
+        self, text: str, *, level: Any = "info", stream: Any = "log", data: Any = None, seq: Any = None
+    ) -> Line | None:
+        """Return the next line, or None (and count it) when the log is full. `seq` is its number in the script."""
         if self.is_full:
             self.dropped += 1
             return None
@@ -48,7 +51,9 @@ class LogCounter:
         if len(text) > MAX_LINE:
             text = text[:MAX_LINE] + " …"
         self.bytes += len(text) + 64
-        return self._next(text, level if level in LEVELS else "info", stream if stream in STREAMS else "log", data)
+        level = level if level in LEVELS else "info"
+        stream = stream if stream in STREAMS else "log"
+        return self._next(text, level, stream, data, seq if isinstance(seq, int) else None)
 
     def closing_line(self) -> Line | None:
         """Return the line that says how much was left out, if anything was."""
@@ -58,14 +63,15 @@ class LogCounter:
         self.dropped = 0
         return self._next(words, "warning", "engine", None)
 
-    def _next(self, text: str, level: str, stream: str, data: Any) -> Line:
+    def _next(self, text: str, level: str, stream: str, data: Any, seq: int | None = None) -> Line:
         self.last += 1
-        return Line(self.execution_id, self.last, timezone.now(), level, stream, text, data)
+        return Line(self.execution_id, self.last, timezone.now(), level, stream, text, data, seq)
 
 
 _INSERT = """
-INSERT INTO executions_logline (execution_id, number, at, level, stream, text, data)
-SELECT * FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
+INSERT INTO executions_logline (execution_id, number, at, level, stream, text, data, seq)
+SELECT * FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[],
+    %s::int[])
 ON CONFLICT DO NOTHING
 """
 
@@ -83,5 +89,6 @@ def write_lines(lines: list[Line]) -> None:
                 [line.stream for line in lines],
                 [line.text for line in lines],
                 [jsonb(line.data) for line in lines],
+                [line.seq for line in lines],
             ),
         )

@@ -3,6 +3,7 @@
 Status is written in `executions.moves` only; rules about several rows are in `executions.operations`.
 """
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from executions.lifecycle import ALIVE, ENDED, WAITING, Reason, Status
+from executions.lifecycle import ALIVE, DUE, ENDED, WAITING, Reason, Status
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH, RecordQuerySet
 
@@ -51,6 +52,13 @@ class Process(models.Model):
     def is_alive(self) -> bool:
         fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
         return self.ended_at is None and self.heartbeat_at > fresh
+
+
+class SavepointRetention(models.TextChoices):
+    """How long the savepoints of an execution are kept; without them it cannot be forked."""
+
+    NONE = "none", "Until it ends"
+    UNTIL_EXPIRY = "until_expiry", "As long as the execution"
 
 
 class Execution(models.Model):
@@ -98,7 +106,17 @@ class Execution(models.Model):
     status = models.CharField(max_length=24, choices=Status, default=Status.CREATED)
     reason = models.CharField(max_length=24, choices=Reason, blank=True, default="")
     version = models.PositiveIntegerField(default=1)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)  # claims so far; fences writes
+    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its own process, since it last made progress
+    losses = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its host, since it last made progress
+    seed = models.UUIDField(default=uuid.uuid4)  # of its random numbers, so that a replay draws the same
+    forked_from_id = models.UUIDField(null=True)
+    savepoint_retention = models.CharField(
+        max_length=16,
+        choices=SavepointRetention,
+        default=SavepointRetention.UNTIL_EXPIRY,
+        db_default=SavepointRetention.UNTIL_EXPIRY,
+    )
     host = models.ForeignKey(
         Process, models.SET_NULL, null=True, related_name="executions", db_index=False, db_constraint=False
     )
@@ -107,8 +125,10 @@ class Execution(models.Model):
     max_runtime_minutes = models.FloatField(null=True)
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    pause_requested_at = models.DateTimeField(null=True)
     waiting_for = models.JSONField(null=True)  # what would free it; shown to people
     idempotency_key = models.CharField(max_length=255, null=True)
+    idempotency_digest = models.CharField(max_length=64, null=True)  # of the request that brought the key
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -139,7 +159,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["ready_at"],
                 name="execution_due",
-                condition=Q(status__in=[Status.SCHEDULED, Status.SLEEPING], ready_at__isnull=False),
+                condition=Q(status__in=DUE, ready_at__isnull=False),
             ),
             models.Index(fields=["host"], name="execution_hosted", condition=Q(host__isnull=False)),
             models.Index(
@@ -216,6 +236,8 @@ class LogLine(models.Model):
         Execution, models.CASCADE, related_name="log_lines", db_index=False, db_constraint=False
     )
     number = models.PositiveIntegerField()
+    # Its number as the script counts: a resumed script does not write these again. Null on lines of others.
+    seq = models.PositiveIntegerField(null=True)
     at = models.DateTimeField()
     level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
     stream = models.CharField(max_length=8, default="log")  # log, stdout, stderr, engine
@@ -241,3 +263,30 @@ class Wait(models.Model):
 
     def __str__(self) -> str:
         return f"{self.waiter_id} waits for {self.target_id}"
+
+
+class Savepoint(models.Model):
+    """One answered call of an execution: what a replay answers again instead of doing it twice."""
+
+    id = models.BigAutoField(primary_key=True)
+    execution = models.ForeignKey(
+        Execution, models.CASCADE, related_name="savepoints", db_index=False, db_constraint=False
+    )
+    number = models.PositiveIntegerField()  # 1.. in the order of the calls
+    attempt = models.PositiveIntegerField()
+    call = models.CharField(max_length=64)
+    digest = models.CharField(max_length=32, blank=True, default="")  # of the arguments
+    line = models.PositiveIntegerField(null=True)
+    name = models.CharField(max_length=NAME_LENGTH, null=True)  # given by `this.save_dump(name)`
+    is_pending = models.BooleanField(default=False)  # not answered yet: `value` says what is waited for
+    value = models.JSONField(null=True)
+    error = models.JSONField(null=True)
+    seen = models.JSONField(null=True)  # readings of the clock since the call before
+    log_seq = models.PositiveIntegerField(default=0)  # how far the script's log had come
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="savepoint_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.call}"

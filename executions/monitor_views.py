@@ -78,7 +78,7 @@ def _bar(request: HttpRequest, given: dict[str, str]) -> dict[str, Any]:
         "flat_url": _with(given, view=""),
         "tree_url": _with(given, view="tree"),
         "has_filter": bool(set(given) - {"view"}),
-        "filter": given,
+        "filter_json": json.dumps(given),
     }
     who = _uuid(given.get("who", ""))
     if who is not None:

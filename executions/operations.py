@@ -6,20 +6,21 @@ Doors call these after cleaning their input. What only a host does stands in `ex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import jsonschema
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from access.permissions import Operation, PermissionRefused, may_in_project, require
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch
-from executions.endings import after_end
+from executions.endings import after_end, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
-from executions.models import Execution
+from executions.models import Execution, SavepointRetention
 from flows.models import Flow, Script
 from projects.models import Project
 from records.identifiers import uuid7
@@ -34,8 +35,16 @@ class NotRunnable(Exception):
     """The execution was started before; only one in the state CREATED can be run."""
 
 
+class NotPaused(Exception):
+    """The execution is not paused; there is nothing to resume."""
+
+
 class StillAlive(Exception):
     """The execution lives; cancel it first."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for a request that asked for something else."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +66,44 @@ class Start:
     orphan: bool = True
     rerun_of: UUID | None = None
     idempotency_key: str | None = None
+    idempotency_digest: str | None = None  # of the request: the same key must come with the same one
     script_hash: str | None = None  # a pinned script that is not the flow's present one
     flow_version: int | None = None
+    savepoint_retention: str | None = None
+    seed: UUID | None = None
+    forked_from: UUID | None = None
 
 
 def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, bool]:
     """Write an execution down and queue it. Returns it and whether it is new (an idempotency key may find one).
 
-    Raises ValidationError naming the field, PermissionRefused.
+    Raises ValidationError naming the field, PermissionRefused, KeyReused.
     """
     columns, status = prepare(start, by=by, origin=origin)
-    if start.idempotency_key:
-        found = Execution.objects.filter(created_by=by, idempotency_key=start.idempotency_key).first()
-        if found:
-            return found, False
     try:
         with transaction.atomic():
             moves.create(status, columns)
             if status in (Status.QUEUED, Status.SCHEDULED):
                 announce_ready()
     except IntegrityError:
-        found = Execution.objects.filter(created_by=by, idempotency_key=start.idempotency_key).first()
-        if start.idempotency_key is None or found is None:
+        found = find_started(start.idempotency_key, start.idempotency_digest, by=by)
+        if found is None:
             raise
         return found, False
     return Execution.objects.get(pk=columns["id"]), True
+
+
+def find_started(key: str | None, digest: str | None, *, by: Any) -> Execution | None:
+    """Return the execution that this user started with this idempotency key. Raises KeyReused.
+
+    Doors ask before they look anything up: a repeated request is answered though its flow is gone by now.
+    """
+    if key is None:
+        return None
+    found: Execution | None = Execution.objects.filter(created_by=by, idempotency_key=key).first()
+    if found is not None and found.idempotency_digest != digest:
+        raise KeyReused("This Idempotency-Key was used for another request. Send a new key with a new request.")
+    return found
 
 
 def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Status]:
@@ -94,6 +116,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     script_hash = start.script_hash
     if script_hash is None:
         script_hash = flow.pinned_id if flow else Script.pin(_script_text(start))
+    if start.savepoint_retention not in (None, *SavepointRetention.values):
+        allowed = ", ".join(SavepointRetention.values)
+        raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
     name = (start.name.strip() or (flow.name if flow else "script"))[:NAME_LENGTH]
     runtime = start.max_runtime_minutes
     if runtime is None and flow:
@@ -123,12 +148,16 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "root_id": (start.parent.root_id or start.parent.pk) if start.parent else execution_id,
         "orphan": start.orphan,
         "rerun_of_id": start.rerun_of,
+        "seed": start.seed or uuid4(),
+        "forked_from_id": start.forked_from,
+        "savepoint_retention": start.savepoint_retention or str(SavepointRetention.UNTIL_EXPIRY),
         "reason": "",
         "attempt": 0,
         "host_id": None,
         "scheduled_for": start.scheduled_for,
         "max_runtime_minutes": runtime,
         "idempotency_key": start.idempotency_key,
+        "idempotency_digest": start.idempotency_digest,
     }
     return columns, _first_status(start)
 
@@ -228,33 +257,79 @@ def cancel_execution(execution: Execution, *, by: Any) -> Execution:
 def cancel_executions(ids: list[UUID]) -> list[UUID]:
     """Ask for the end of these executions and their trees; returns the ids of those that were alive."""
     with transaction.atomic():
-        tree = [row[0] for row in fetch(_TREE + "SELECT id FROM tree", {"ids": ids})]
+        tree = _living_tree(ids)
+        ended = request_cancel(tree, Reason.CANCELLED) if tree else []
+        if ended:
+            after_end(ended)
+    return tree
+
+
+def _living_tree(ids: list[UUID]) -> list[UUID]:
+    return [row[0] for row in fetch(_TREE + "SELECT id FROM tree", {"ids": ids})]
+
+
+def pause_execution(execution: Execution, *, by: Any) -> Execution:
+    """Pause an execution and the children that belong to it. Raises AlreadyEnded.
+
+    One that runs pauses at its next call; until then the pause is a wish. A paused one costs no process.
+    """
+    require(by, Operation.RUN, execution)
+    if not pause_executions([execution.pk]):
+        raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to pause.")
+    execution.refresh_from_db()
+    return execution
+
+
+def pause_executions(ids: list[UUID]) -> list[UUID]:
+    """Pause these executions and their trees; returns the ids of those that are alive."""
+    with transaction.atomic():
+        tree = _living_tree(ids)
         if not tree:
             return []
-        ended = moves.move(
-            "e.id = ANY(%(tree)s) AND e.host_id IS NULL",
-            Status.ENDED_CANCELLED,
-            {"tree": tree},
-            reason=Reason.CANCELLED,
-            sets=", cancel_requested_at = coalesce(e.cancel_requested_at, clock_timestamp())",
+        moves.move(
+            "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED' AND e.cancel_requested_at IS NULL",
+            Status.PAUSED,
+            {"ids": tree},
+            reason=Reason.PAUSED,
             tail="ORDER BY e.id FOR NO KEY UPDATE",
         )
         flagged = fetch(
-            """
-            WITH live AS (
-                SELECT id FROM executions_execution WHERE id = ANY(%(tree)s) AND ended_at IS NULL
-                AND cancel_requested_at IS NULL ORDER BY id FOR NO KEY UPDATE
-            )
-            UPDATE executions_execution e SET cancel_requested_at = clock_timestamp(), version = version + 1
-            FROM live WHERE e.id = live.id RETURNING e.id, e.host_id
-            """,
-            {"tree": tree},
+            """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
+            WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
+            RETURNING id, host_id""",
+            (tree,),
         )
         announce([row[0] for row in flagged])
-        announce_to_host(row[1] for row in flagged if row[1] is not None)
-        if ended:
-            after_end([row.id for row in ended])
+        announce_to_host(row[1] for row in flagged)
     return tree
+
+
+def resume_execution(execution: Execution, *, by: Any) -> Execution:
+    """Let a paused execution and the children that belong to it go on. Raises NotPaused."""
+    require(by, Operation.RUN, execution)
+    if not resume_executions([execution.pk]):
+        raise NotPaused(f"{execution.name!r} is not paused.")
+    execution.refresh_from_db()
+    return execution
+
+
+def resume_executions(ids: list[UUID]) -> list[UUID]:
+    """Let these executions and their trees go on where they are paused; returns the ids of those that were."""
+    with transaction.atomic():
+        tree = _living_tree(ids)
+        spared = fetch(
+            "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
+            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL AND host_id IS NOT NULL RETURNING id",
+            (tree,),
+        )
+        announce([row[0] for row in spared])
+        later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
+        paused, params = [Status.PAUSED], {"ids": tree}
+        resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
+        resumed += moves.move("e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused)
+        if resumed:
+            announce_ready()
+    return [row[0] for row in spared] + [row.id for row in resumed]
 
 
 def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
@@ -296,4 +371,22 @@ def restore_execution(execution: Execution, *, by: Any) -> Execution:
         Execution.objects.filter(pk=execution.pk).update(deleted_at=None, deleted_by=None)
         announce([execution.pk])
     execution.refresh_from_db()
+    return execution
+
+
+def save_execution(execution: Execution, *, by: Any, **fields: Any) -> Execution:
+    """Change what people may change of an execution: name and description. Raises ValidationError."""
+    require(by, Operation.RUN, execution)
+    unknown = sorted(set(fields) - {"name", "description"})
+    if unknown:
+        raise ValidationError({name: "This field of an execution cannot be set." for name in unknown})
+    if "name" in fields:
+        fields["name"] = fields["name"].strip()
+        if not 0 < len(fields["name"]) <= NAME_LENGTH:
+            raise ValidationError({"name": f"Give a name of 1 to {NAME_LENGTH} characters."})
+    if fields:
+        with transaction.atomic():
+            Execution.objects.filter(pk=execution.pk).update(version=F("version") + 1, **fields)
+            announce([execution.pk])
+        execution.refresh_from_db()
     return execution

@@ -20,6 +20,7 @@ class Death:
     signal: int | None
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
+    error: str | None = None  # why it could not even be started
 
 
 def decide_outcome(
@@ -36,7 +37,7 @@ def decide_outcome(
         limit = f"{limit_minutes:g} minutes" if limit_minutes else "its limit"
         return Outcome(Status.ENDED_ERROR, Reason.TIMEOUT, f"timed out: it ran longer than {limit}", **used)
     if report is None:
-        return Outcome(Status.ENDED_ERROR, Reason.CRASHED, _last_words(death), **used)
+        return Outcome(Status.ENDED_ERROR, Reason.CRASHED, f"crashed: {last_words(death)}", **used)
     message = str(report.get("message") or "")[:MAX_MESSAGE]
     output = {"output": report.get("output"), "has_output": bool(report.get("has_output"))}
     match report.get("status"):
@@ -44,13 +45,18 @@ def decide_outcome(
             return Outcome(Status.ENDED_SUCCESS, "", message, **output, **used)
         case "cancelled":
             return Outcome(Status.ENDED_CANCELLED, Reason.CANCELLED, message, **used)
+        case "replay_mismatch":
+            return Outcome(Status.ENDED_ERROR, Reason.REPLAY_MISMATCH, message, **used)
     trace = report.get("traceback")
     if trace:
         return Outcome(Status.ENDED_ERROR, Reason.RAISED, str(trace)[-MAX_MESSAGE:], **used)
     return Outcome(Status.ENDED_ERROR, Reason.REPORTED, message, **output, **used)
 
 
-def _last_words(death: Death) -> str:
+def last_words(death: Death) -> str:
+    """Say in plain words how a process died."""
+    if death.error:
+        return f"its process could not be started: {death.error}"
     if death.signal is not None:
         try:
             name = signal.Signals(death.signal).name
@@ -62,5 +68,5 @@ def _last_words(death: Death) -> str:
             "SIGXCPU": ": it used up its processor time",
             "SIGXFSZ": ": it wrote a file larger than allowed",
         }.get(name, "")
-        return f"crashed: its process was ended by {name}{hint}"
-    return f"crashed: its process exited with code {death.exit_code} without a word"
+        return f"its process was ended by {name}{hint}"
+    return f"its process exited with code {death.exit_code} without a word"

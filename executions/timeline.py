@@ -18,7 +18,7 @@ from executions.models import Execution, Transition
 ROWS_AT_MOST = 200
 _DEPTH_AT_MOST = 12
 PHASES = {
-    **{status: ("queued", "Queued") for status in (Status.CREATED, Status.SCHEDULED, Status.QUEUED)},
+    **dict.fromkeys((Status.CREATED, Status.SCHEDULED, Status.QUEUED), ("queued", "Queued")),
     Status.RUNNING: ("running", "Running"),
     **{status: ("waiting", status.label) for status in WAITING},
     Status.PAUSED: ("waiting", "Paused"),

@@ -1,6 +1,7 @@
 """What flows import: the types of `system` and `this`, and the exceptions of the engine.
 
-This package runs in the flow process, needs the standard library only, and knows the engine only through its channel.
+This package runs in the flow process, needs the standard library only, and knows the engine only through its
+channel.
 """
 
 from flow_api.exceptions import (

@@ -2,33 +2,39 @@
 
 This docstring is the specification of the protocol; the host implements the other end.
 
-One stream socket pair per flow process. A message is four bytes, big endian, that hold the length of what follows,
-and then that many bytes of UTF-8 JSON; at most `MAX_MESSAGE_BYTES`. **The child asks, the host answers; the host never
-speaks first.** What the host has to say unasked (stop now) it says with a signal.
+One stream socket pair per flow process. A message is four bytes, big endian, that hold the length of what
+follows, and then that many bytes of UTF-8 JSON; at most `MAX_MESSAGE_BYTES`. **The child asks, the host
+answers; the host never speaks first.** What the host has to say unasked (stop now) it says with a signal.
 
 A request, numbered from 0 without gaps; the next one is sent when the last was answered::
 
-    {"n": 3, "call": "execution.start", "args": {...}, "line": 12}
+    {"n": 3, "call": "execution.start", "args": {...}, "line": 12, "digest": hex, "seen": [ns], "log_seq": 7}
 
 `line` is the line of the script that called, or null. Every request gets one answer with its number::
 
     {"n": 3, "value": ...}
     {"n": 3, "error": {"type": "ResourceNotFoundError", "message": "...", "data": {...}}}
 
-An error is raised in the script as the class of `flow_api.exceptions` with that name. Request 0 is always `begin`;
-its value is ``{"script", "filename", "inputs", "execution", "user", "env_name"}``.
+`digest` is of the arguments, `seen` the readings of the clock since the call before, `log_seq` the number of log
+lines so far: the host writes all of it into the savepoint of the call. An error is raised in the script as the
+class of `flow_api.exceptions` with that name. Request 0 is always
+`begin`; its value is ``{"script", "filename", "inputs", "execution", "user", "env_name", "seed", "journal",
+"log_seq"}``. The journal is that of earlier attempts, one entry a call: ``[n, call, line, digest, seen, kind,
+answer]``, kind being value, error or (the last one) pending. Recorded calls are answered from it and not sent;
+a pending call is sent again, and waits on. Log lines up to `log_seq` are not written again.
 
 Notes are sent when they arise and are not answered. Log lines are numbered from 1 in the order of writing::
 
     {"log": {"seq": 1, "level": "info", "stream": "log", "text": "...", "data": null, "line": 4}}
 
-`level` is info, warning or error; `stream` is log, stdout or stderr. The last message of a process is its end::
+`level` is info, warning or error; `stream` is log, stdout or stderr. The last message of a process is its
+end::
 
     {"end": {"status": "success", "message": "", "traceback": null, "line": null, "output": ..., "has_output": true}}
 
-`status` is success, error or cancelled; `output` is there only if `has_output`. A process that leaves without an end
-has crashed. The script shares its process with this module and can forge any message of its own run, and no other:
-the host believes nothing here that it would not let the script do.
+`status` is success, error or cancelled; `output` is there only if `has_output`. A process that leaves without
+an end has crashed. The script shares its process with this module and can forge any message of its own run,
+and no other: the host believes nothing here that it would not let the script do.
 """
 
 from __future__ import annotations
@@ -42,14 +48,17 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from types import FrameType
 from typing import Any, NoReturn
 
+from flow_api import determinism
 from flow_api.exceptions import (
     EngineException,
     ExecutionCancel,
     InvalidInputError,
     LifecycleSignal,
+    ReplayMismatch,
     error_named,
 )
 from flow_api.values import clean_text
@@ -137,6 +146,8 @@ class Channel:
         self._decoder = Decoder()
         self._number = 0
         self._log_number = 0
+        self._log_written = 0  # lines up to here were written before this process began
+        self._journal: dict[int, list[Any]] = {}
         self._armed = False
         self._shields = 0
         self._deferred = False
@@ -155,6 +166,9 @@ class Channel:
         self._process = os.getpid()
         begin: dict[str, Any] = _value_of(self._receive(0))
         self.script_filename = begin["filename"]
+        self._journal = {entry[0]: entry for entry in begin.get("journal") or ()}
+        self._log_written = begin.get("log_seq") or 0
+        self._replay_clock()
         return begin
 
     def descriptor(self) -> int:
@@ -171,14 +185,52 @@ class Channel:
         with self._turn:
             if self.signal is not None:
                 raise self.signal
-            request = encode({"n": self._number, "call": name, "args": args, "line": line})
+            body = _encode_json(args)
+            digest = blake2b(body.encode(), digest_size=8).hexdigest()
             number, self._number = self._number, self._number + 1
-            self._send(request)
-            answer = self._receive(number)
+            answer = self._recorded(number, name, line, digest)
+            if answer is None:
+                self._send(encode(self._request(number, name, args, line, digest)))
+                answer = self._receive(number)
         try:
             return _value_of(answer)
         except LifecycleSignal as raised:
             self.end_with(raised)
+
+    def _request(
+        self, number: int, name: str, args: dict[str, Any], line: int | None, digest: str
+    ) -> dict[str, Any]:
+        request = {"n": number, "call": name, "args": args, "line": line, "digest": digest}
+        return request | {"seen": determinism.take_readings(), "log_seq": self._log_number}
+
+    # replaying
+
+    def _recorded(self, number: int, name: str, line: int | None, digest: str) -> dict[str, Any] | None:
+        """Will return the recorded answer to this call, or None when it has none yet."""
+        entry = self._journal.pop(number, None)
+        if entry is None:
+            return None
+        _, recorded_name, recorded_line, recorded_digest, _, kind, answer = entry
+        if (name, line) != (recorded_name, recorded_line):
+            self.end_with(
+                ReplayMismatch(
+                    f"replay mismatch: call {number} was {recorded_name} in line {recorded_line} before, and is"
+                    f" {name} in line {line} now. A resumed script must make the same calls in the same order:"
+                    " let it depend on nothing that changes outside of its inputs, its calls, the clock and random"
+                    " numbers. Fork this execution from an earlier savepoint, or run it again."
+                )
+            )
+        self._replay_clock()
+        if kind == "pending":
+            return None
+        if digest != recorded_digest:
+            text = f"call {number} ({name}, line {line}) has other arguments than before; its recorded answer stands"
+            self.log(text, level="warning")
+        return {kind: answer}
+
+    def _replay_clock(self) -> None:
+        coming = self._journal.get(self._number)
+        determinism.replay(None if coming is None else coming[4] or [])
 
     def _receive(self, number: int) -> dict[str, Any]:
         assert self._socket is not None
@@ -210,10 +262,13 @@ class Channel:
             notes = bytearray()
             for text in texts:
                 self._log_number += 1
+                if self._log_number <= self._log_written:
+                    continue
                 note = {"seq": self._log_number, "level": level, "stream": stream, "text": text, "data": data}
                 notes += encode({"log": note | {"line": line}})
                 data = None
-            self._write(notes)
+            if notes:
+                self._write(notes)
 
     def end(self, report: dict[str, Any]) -> None:
         """Will send the last message of this process."""

@@ -1,7 +1,7 @@
 """The exceptions that flows see, and the signals that end a flow.
 
-There are two bases on purpose: `EngineException` is an ordinary error that a script may catch, `LifecycleSignal`
-is a `BaseException`, so that `except Exception` does not keep an ending execution alive.
+There are two bases on purpose: `EngineException` is an ordinary error that a script may catch,
+`LifecycleSignal` is a `BaseException`, so that `except Exception` does not keep an ending execution alive.
 """
 
 from __future__ import annotations
@@ -101,6 +101,12 @@ class ExecutionCancel(LifecycleSignal):
     """The execution was asked to stop."""
 
     status = "cancelled"
+
+
+class ReplayMismatch(LifecycleSignal):
+    """The script, resumed, made another call than the one recorded."""
+
+    status = "replay_mismatch"
 
 
 def error_named(

@@ -92,7 +92,7 @@ class Execution(Record):
         args |= {"inputs": inputs, "fields": fields, "run": bool(run), "wait": waited}
         return self._known_execution(self._call("execution.start", args))
 
-    def clone(  # type: ignore[override]
+    def clone(
         self,
         name: str | None = None,
         init: dict[str, Any] | None = None,
@@ -178,6 +178,29 @@ class Execution(Record):
         if self._is_own:
             self._end(ExecutionCancel("the execution cancelled itself"))
         return self
+
+    # pausing and going back
+
+    def pause(self) -> Self:
+        """Will pause this execution until someone resumes it; `this` pauses at this very call."""
+        self._call("execution.pause", {"id": self.get("id")})
+        return self
+
+    def resume(self) -> Self:
+        """Will let this execution go on if it is paused."""
+        self._call("execution.resume", {"id": self.get("id")})
+        return self
+
+    def save_dump(self, name: str) -> None:
+        """Will give the savepoint of this call a name, for `load_dump` or for people."""
+        self._must_be_own("save a dump")
+        self._call("savepoint.save", {"name": name})
+
+    def load_dump(self, select: str | int, by: str = "name") -> NoReturn:
+        """Will go back to a named savepoint, or (`by="id"`) to the one with this number, and go on from there."""
+        self._must_be_own("load a dump")
+        self._call("savepoint.load", {"select": select, "by": by})
+        raise EngineException("the engine did not go back to the savepoint")
 
     # telling
 

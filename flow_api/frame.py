@@ -1,7 +1,7 @@
 """The frame around a script: runs its handler, reports how it ended, and leaves the process.
 
-The zygote makes one `Frame` and rehearses it, so that a fresh child finds everything in its place. The report is only
-what the script's process says; what the outcome is, the host decides on its side of the wall.
+The zygote makes one `Frame` and rehearses it, so that a fresh child finds everything in its place. The report
+is only what the script's process says; what the outcome is, the host decides on its side of the wall.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any, NoReturn
 
-from flow_api import traces
+from flow_api import determinism, traces
 from flow_api.channel import Channel, encode
 from flow_api.exceptions import EngineException, LifecycleSignal
 from flow_api.execution import Execution
@@ -81,7 +81,6 @@ class Frame:
     def run(self) -> NoReturn:
         """Will run the one script of this process, from the answer to `begin` to its last message; never returns."""
         try:
-            random.seed(int.from_bytes(os.urandom(16)))  # else every child would draw the same
             gc.enable()
             self._take_streams()
             report = self._run()
@@ -97,12 +96,16 @@ class Frame:
             os._exit(EXIT_WITHOUT_REPORT)
 
     def _take_streams(self) -> None:
-        sys.stdout, sys.stderr = self._streams  # type: ignore[assignment]
+        sys.stdout, sys.stderr = self._streams
 
     def _run(self) -> dict[str, Any]:
         channel = self.channel
         try:
             begin = channel.begin()
+            if "seed" in begin:
+                determinism.activate(begin["seed"])
+            else:
+                random.seed(int.from_bytes(os.urandom(16), "big"))  # else every child would draw the same
             try:
                 channel.arm()
                 returned = _run_handler(channel, begin)

@@ -1,6 +1,7 @@
 """Records of the engine as scripts hold them: a type, a name or id, and verbs that ask the host.
 
-`System` hands them out. A record knows only who it is; every read and write is one call, so it is never stale.
+`System` hands them out. A record knows only who it is; every read and write is one call, so it is never
+stale.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from flow_api import determinism
 from flow_api.frame import Frame
 from flow_api.sandbox import kernel, namespaces
 from flow_api.sandbox.cage import Cage, Plan, Slot
@@ -43,6 +44,7 @@ PRELOADED = (
 
 
 EXIT_NOT_CONFINED = 72
+NAME = b"flow-zygote"
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Zygote:
             except ConnectionError:
                 return False
             try:
-                message = json.loads(data) if data else {"stop": True}
+                message: dict[str, Any] = json.loads(data) if data else {"stop": True}
                 if "stop" in message:
                     return False
                 if "spawn" in message:
@@ -161,6 +163,7 @@ class Zygote:
             }
             self._tell({"exited": key, "pid": 0, "error": f"cannot start a process: {error}"} | usage)
             return
+        kernel.prctl(kernel.PR_SET_NAME, NAME)  # the child took its own name along
         self._runs[pid] = Run(key, pid, slot)
         self._tell_spawned(key, pid)
 
@@ -252,6 +255,7 @@ def main() -> None:
         namespaces.die_with(config["host_pid"], sys.exit)
     cage = Cage(surroundings, config["home"], config["shelf"], number)
     control = socket.socket(fileno=config["control"])
+    determinism.install()
     preload()
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGTERM}
