@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from access.api_keys import create_api_key
 from access.models import ApiKey
-from access.pages import page, words_of
+from access.pages import CONTENT_POLICY, page, words_of
 
 
 class SignIn(LoginView):
@@ -23,6 +24,11 @@ class SignIn(LoginView):
 
     template_name = "access/sign_in.html"
     redirect_authenticated_user = True
+
+    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(*args, **kwargs)
+        response.headers["Content-Security-Policy"] = CONTENT_POLICY
+        return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response = super().form_invalid(form)

@@ -44,7 +44,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     }
     if not latest:
         flows = visible(request.user, Flow.objects.alive())
-        context["first_flow"] = flows.only("id", "name").order_by("name").first()
+        context["first_flow"] = flows.only("id", "name").order_by("id").first()
         context["base_url"] = request.build_absolute_uri("/").rstrip("/")
     return render(request, "site/dashboard.html", context)
 

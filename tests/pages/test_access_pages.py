@@ -29,6 +29,11 @@ def test_everybody_signed_in_has_these_pages(cast, browser_of, name):
         assert browser_of(user).get(reverse(name)).status_code == 200
 
 
+def test_no_foreign_script_runs_on_a_page(cast, browser_of):
+    for response in (browser_of(cast.alice).get("/"), Client().get(reverse("login"))):
+        assert "script-src 'self';" in response["Content-Security-Policy"]
+
+
 def test_signing_in_leads_to_where_the_person_wanted_to_go(cast):
     client = Client()
     response = client.post(
