@@ -31,7 +31,7 @@ function showCount() {
 }
 
 async function pickMatching() {
-  const filter = JSON.parse(document.getElementById("monitor-filter").textContent);
+  const filter = JSON.parse(document.getElementById("monitor").dataset.filter);
   try {
     const { ids, limit } = await send("/executions/matching", filter);
     matching = ids;

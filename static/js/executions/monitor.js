@@ -1,10 +1,9 @@
 // The Execution Live Monitor: rows change in place, new ones wait behind a pill while somebody reads or selects.
 import { follow } from "../live.js";
 import { refreshTimes } from "../ui/times.js";
-import { toast } from "../ui/toasts.js";
 import { fetchJson } from "../ui/requests.js";
 import { lookOf } from "../ui/status.js";
-import { csrfToken } from "../ui/toasts.js";
+import { csrfToken, toast } from "../ui/toasts.js";
 import { fetchText, patchRow, rowFor, rowsFrom } from "./row_cells.js";
 import { addNewChildren, isOpen, mayUnfold } from "./tree_rows.js";
 import { closeDrawer, drawerShows, isDrawerOpen, refreshDrawer } from "./drawer_panel.js";
@@ -35,7 +34,7 @@ const topRows = () => [...tbody.querySelectorAll(isTree ? "tr[data-row][data-dep
 
 function begin() {
   const monitor = document.getElementById("monitor");
-  filter = JSON.parse(document.getElementById("monitor-filter").textContent);
+  filter = JSON.parse(monitor.dataset.filter);
   isTree = monitor.dataset.view === "tree";
   tbody = document.getElementById("monitor-rows");
   waiting.clear();
