@@ -67,7 +67,9 @@ class Told:
 class Process:
     """One running flow process, driven by hand."""
 
-    def __init__(self, zygote: Zygote, script: str, answers: dict[str, Answer], begin: dict[str, Any]) -> None:
+    def __init__(
+        self, zygote: Zygote, script: str, answers: dict[str, Answer], begin: dict[str, Any]
+    ) -> None:
         self.zygote = zygote
         self.told = Told()
         self.key = f"run-{time.monotonic_ns()}"
@@ -105,7 +107,7 @@ class Process:
                 if isinstance(event, Exited):
                     _running.pop(event.key).told.exited = event
 
-    def until(self, happened: Callable[[], bool], seconds: float = 20.0) -> None:
+    def until(self, happened: Callable[[], object], seconds: float = 20.0) -> None:
         """Take in what comes until something has happened."""
         deadline = time.monotonic() + seconds
         while not happened():

@@ -10,6 +10,8 @@ import pytest
 
 from tests.flow_process.peer import NO_ANSWER, Process
 
+pytestmark = pytest.mark.process
+
 Start = Callable[..., Process]
 
 
@@ -43,7 +45,9 @@ def test_a_cancel_runs_finally_and_ends(process: Start, busy: str) -> None:
             this.log("cleaned up")
             print("printed")
     """
-    told = cancelled(process(script, {"sleep": lambda args: NO_ANSWER, "execution.set_output": lambda args: None}))
+    told = cancelled(
+        process(script, {"sleep": lambda args: NO_ANSWER, "execution.set_output": lambda args: None})
+    )
     assert told.end and told.end["status"] == "cancelled", told
     assert [log["text"] for log in told.logs] == ["ready", "cleaned up", "printed"]
     assert told.exited and (told.exited.exit_code, told.exited.signal) == (0, None)
@@ -107,7 +111,7 @@ def test_a_script_that_ignores_term_is_ended_by_kill(process: Start) -> None:
     told = started.finish(10)
     assert told.end is None
     assert told.exited and (told.exited.exit_code, told.exited.signal) == (None, signal.SIGKILL)
-    assert told.exited.cpu_seconds > 0.1
+    assert told.exited.cpu_seconds > 0
 
 
 def test_a_host_that_goes_away_ends_the_run(process: Start) -> None:

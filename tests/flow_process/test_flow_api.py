@@ -9,7 +9,16 @@ import pytest
 
 from tests.flow_process.peer import OWN_ID, Refusal, Told
 
-CHILD = {"id": "c-1", "name": "child", "type": "FLOW", "status": "ENDED_SUCCESS", "message": "", "output_value": None}
+pytestmark = pytest.mark.process
+
+CHILD = {
+    "id": "c-1",
+    "name": "child",
+    "type": "FLOW",
+    "status": "ENDED_SUCCESS",
+    "message": "",
+    "output_value": None,
+}
 Handler = Callable[..., Told]
 
 
@@ -180,7 +189,9 @@ def test_keywords_fall_into_options_fields_and_inputs(handler: Handler) -> None:
 
 
 def test_calls_carry_their_number_and_line(handler: Handler) -> None:
-    told = handler("this.set_output('a', 1)\nthis.set_output(b=2)\n", {"execution.set_output": lambda args: None})
+    told = handler(
+        "this.set_output('a', 1)\nthis.set_output(b=2)\n", {"execution.set_output": lambda args: None}
+    )
     assert [(call["n"], call["call"], call["line"]) for call in told.calls] == [
         (0, "begin", None),
         (1, "execution.set_output", 3),
@@ -245,10 +256,7 @@ def test_created_executions_run_clone_and_cancel(handler: Handler) -> None:
         child.clone(name="again", wait=False, a=1)
         child.cancel()
         """,
-        {
-            name: start
-            for name in ("execution.start", "execution.run", "execution.clone", "execution.cancel")
-        },
+        dict.fromkeys(("execution.start", "execution.run", "execution.clone", "execution.cancel"), start),
     )
     assert told.end and told.end["status"] == "success", told.end
     runs = told.arguments("execution.run")
@@ -294,7 +302,15 @@ def test_records_are_read_and_written_by_one_call_each(handler: Handler) -> None
         answers,
     )
     assert told.end and told.end["status"] == "success", told.end
-    assert told.end["output"] == ["<id>", ["<name>", "<description>"], "r-1", False, "<status>", "u-1", ["r-1", "r-2"]]
+    assert told.end["output"] == [
+        "<id>",
+        ["<name>", "<description>"],
+        "r-1",
+        False,
+        "<status>",
+        "u-1",
+        ["r-1", "r-2"],
+    ]
     selection = {"type": "project", "select": "my-project", "by": "name"}
     assert told.arguments("record.get")[0] == selection | {"fields": ["id"]}
     saves = told.arguments("record.save")
@@ -314,7 +330,10 @@ def test_what_cannot_be_stored_is_refused_before_it_is_sent(handler: Handler) ->
 
 
 def test_errors_arrive_by_name_and_unknown_ones_as_their_base(handler: Handler) -> None:
-    for name, shown in (("PermissionDenied", "PermissionDenied: no"), ("Strange", "EngineException: Strange: no")):
+    for name, shown in (
+        ("PermissionDenied", "PermissionDenied: no"),
+        ("Strange", "EngineException: Strange: no"),
+    ):
         told = handler(
             "system.flow('x').get('id')", {"record.get": lambda args, name=name: refuse(name, "no")}
         )

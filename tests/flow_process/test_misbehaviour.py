@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.flow_process.peer import NO_ANSWER, Process, Told, processes_of_flows
+
+pytestmark = pytest.mark.process
 
 Handler = Callable[..., Told]
 
@@ -164,7 +167,7 @@ def test_runs_side_by_side_are_not_hurt_by_the_end_of_one(process: Callable[...,
     """
     neighbours = [process(waiting, {"record.get": lambda args: NO_ANSWER}) for _ in range(3)]
     for neighbour in neighbours:
-        neighbour.until(lambda neighbour=neighbour: bool(neighbour.told.arguments("record.get")))
+        neighbour.until(partial(neighbour.told.arguments, "record.get"))
     process("import os\ndef handler(s, t):\n    os.kill(os.getpid(), 9)").finish()
     for neighbour in neighbours:
         neighbour.answer_late({"status": "RUNNING"})

@@ -13,13 +13,13 @@ ROOT = Path(flow_api.__file__).parent.parent
 
 
 def test_the_public_names_are_those_that_are_promised() -> None:
-    expected = """
+    promised = """
         DependencyFailedError DependencyTimeoutError EngineException Execution ExecutionCancel ExecutionError
         ExecutionSuccess ExtraInputError Flow InternalError InvalidInputError LifecycleSignal LockTimeoutError
         MessageResponseTimeoutError MissingInputError NotSet PermissionDenied Project Record ResourceNotFoundError
         ReturnWhen SchemaError SchemaValidationError Status System TimeoutExceededError User split_url
-    """.split()
-    assert set(expected) <= set(flow_api.__all__)
+    """
+    assert set(promised.split()) <= set(flow_api.__all__)
     public = {name for name, value in vars(flow_api).items() if not name.startswith("_")}
     modules = {name for name in public if isinstance(getattr(flow_api, name), types.ModuleType)}
     assert public - modules == set(flow_api.__all__)
@@ -37,7 +37,9 @@ def test_it_needs_nothing_but_the_standard_library_and_little_of_that() -> None:
     code = "import sys; sys.path.append(sys.argv[1]); import flow_api; print('\\n'.join(sys.modules))"
     command = [sys.executable, "-I", "-S", "-c", code, str(ROOT)]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    foreign = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"flow_api", "__main__"}
+    foreign = (
+        {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"flow_api", "__main__"}
+    )
     assert foreign == set()
     assert not loaded & {"urllib.parse", "urllib.request", "http", "email", "asyncio", "ctypes", "inspect"}
 
