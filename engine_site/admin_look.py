@@ -50,6 +50,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Users", "person", "access_user"),
                     _entry("Memberships", "group", "access_membership"),
                     _entry("API keys", "key", "access_apikey"),
+                    _entry("Refused sign-ins", "lock_person", "access_signinfailure"),
                 ],
             },
             {
@@ -58,6 +59,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Processes", "memory", "executions_process"),
                     _entry("Log lines", "notes", "executions_logline"),
                     _entry("Transitions", "swap_horiz", "executions_transition"),
+                    _entry("Savepoints", "bookmark", "executions_savepoint"),
                     _entry("Waits", "hourglass_empty", "executions_wait"),
                     _entry("Flow versions", "history", "flows_flowversion"),
                     _entry("Scripts", "description", "flows_script"),
