@@ -44,7 +44,7 @@ CET = datetime.timezone(datetime.timedelta(hours=1))
         ((1, [2, (3,)]), [1, [2, [3]]]),
         ({"b", "a", "c"}, ["a", "b", "c"]),
         (
-            {1: "a", True: "b"} if False else {2: "a", False: "b", Colour.RED: 1},
+            {2: "a", False: "b", Colour.RED: 1},
             {"2": "a", "false": "b", "red": 1},
         ),
     ],
