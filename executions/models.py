@@ -180,6 +180,10 @@ class Execution(models.Model):
             models.Index(
                 fields=["name", "-id"], name="execution_of_name", opclasses=["varchar_pattern_ops", "uuid_ops"]
             ),
+            # What is rare among many and can be filtered by.
+            models.Index(F("id").desc(), name="execution_in_dev", condition=Q(is_productive=False)),
+            models.Index(F("id").desc(), name="execution_of_script", condition=Q(type="SCRIPT")),
+            models.Index(F("id").desc(), name="execution_roots", condition=Q(parent=None)),
         ]
 
     def __str__(self) -> str:
