@@ -11,6 +11,7 @@ import "./ui/drawer.js";
 import "./ui/rows.js";
 import "./ui/search.js";
 import "./ui/shortcuts.js";
+import "./ui/progress.js";
 import "./ui/requests.js";
 import "./ui/forms.js";
 import "./ui/json_tree.js";
