@@ -1,10 +1,10 @@
-"""What the engine's tests share: a database whose rows are committed, so that threads and workers see them, the
-cast, a stage to start executions on, and real workers.
+"""What the engine's tests share: a database whose rows are committed, so that threads and workers see them, the cast,
+a stage to start executions on, stand-ins for hosts, and real workers.
 
 Rows stay until the package is done; each test looks only at what it started itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +12,14 @@ from django.db import connection
 
 from access.models import User
 from executions.models import Execution, Process
+from executions.operations import cancel_executions
 from flows.models import Flow, Script
 from projects.models import Project
 from tests.cast import Cast, make_cast
 from tests.executions.cluster import Fleet
+from tests.executions.hosts import StandIn, sweep
 from tests.executions.stage import Stage
-from tests.invariants import check_invariants
+from tests.invariants import check_invariants, tree_of
 
 
 @pytest.fixture(scope="package")
@@ -44,8 +46,34 @@ def cast(db: None) -> Cast:
 def stage(cast: Cast) -> Iterator[Stage]:
     """Start executions here; what was started is checked against the invariants when the test is over."""
     made = Stage(cast)
-    yield made
-    check_invariants(made.ids, settled=False)
+    try:
+        yield made
+        check_invariants(made.ids, settled=False)
+    finally:
+        cancel_executions(tree_of(made.ids))  # nothing is left in the queue for the next test
+
+
+@pytest.fixture
+def hosts(stage: Stage) -> Iterator[Callable[..., StandIn]]:
+    """Returns a maker of stand-ins for hosts, which give up what they still hold when the test is over."""
+    made: list[StandIn] = []
+
+    def make(slots: int = 4) -> StandIn:
+        made.append(StandIn(slots))
+        return made[-1]
+
+    try:
+        yield make
+        check_invariants(stage.ids, settled=False)
+    finally:
+        for host in made:
+            host.leave()
+        sweep()
+
+
+@pytest.fixture
+def host(hosts: Callable[..., StandIn]) -> StandIn:
+    return hosts()
 
 
 @pytest.fixture(scope="package")

@@ -103,6 +103,17 @@ class Stage:
         wait_until(is_there, f"{execution} was in {statuses}", seconds)
         return execution
 
+    def in_status_after(self, turn: Callable[[], Any], execution: Execution, *statuses: str) -> Execution:
+        """Take turns until the execution is in one of these states."""
+
+        def is_there() -> bool:
+            turn()
+            execution.refresh_from_db()
+            return execution.status in statuses
+
+        wait_until(is_there, f"{execution} was in {statuses}")
+        return execution
+
     def says(self, execution: Execution, text: str, seconds: float = PATIENCE) -> LogLine:
         """Wait for a log line with this text."""
         lines = LogLine.objects.filter(execution=execution, text__contains=text)

@@ -130,7 +130,7 @@ def test_raw_output_without_line_ends_is_bounded(wire: Wire) -> None:
     for _ in range(10):
         os.write(wire.output_write, b"x" * 32_000)
         found += wire.run.read_output()
-    assert 0 < len(found) and max(len(line.text) for line in found) <= 128_000
+    assert len(found) > 0 and max(len(line.text) for line in found) <= 128_000
 
 
 def test_what_a_dead_process_left_on_the_way_is_not_lost(wire: Wire) -> None:

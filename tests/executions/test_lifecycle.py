@@ -65,4 +65,4 @@ def test_the_groups_cover_the_states_once() -> None:
     groups = [ENDED, WAITING, NOT_STARTED, {Status.RUNNING}, {Status.PAUSED}]
     assert sum(map(len, groups)) == len(Status)
     assert set().union(*groups) == set(Status)
-    assert ALIVE | ENDED == set(Status) and not ALIVE & ENDED
+    assert set(Status) == ALIVE | ENDED and not ALIVE & ENDED

@@ -1,0 +1,84 @@
+"""Stand-ins that claim, call and end like an execution host, without processes: for races on the real database.
+
+Tests of the tables' rules use them; the tests with real workers are in files of their own.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from access.models import User
+from executions import hosting
+from executions.flow_calls import Caller, Parked, answer
+from executions.lease import LOCK_CLASS, Lease
+from executions.lifecycle import Status
+from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
+from executions.moves import Outcome
+
+SUCCESS = Outcome(Status.ENDED_SUCCESS, "", "done")
+FAILURE = Outcome(Status.ENDED_ERROR, "raised", "it failed")
+
+
+class StandIn:
+    """A host with a real lease. Executions are known by id; attempts are read where they are needed."""
+
+    def __init__(self, slots: int = 4) -> None:
+        self.lease = Lease(Process.Role.HOST, slots=slots)
+        self.id = self.lease.id
+
+    def claim(self) -> list[UUID]:
+        return [moved.id for moved in hosting.claim(self.id)]
+
+    def caller(self, execution_id: UUID) -> Caller:
+        row = Execution.objects.get(pk=execution_id)
+        user = User.objects.get(pk=row.created_by_id)
+        return Caller(
+            id=row.pk,
+            host_id=self.id,
+            attempt=row.attempt,
+            project_id=row.project_id,
+            is_productive=row.is_productive,
+            user=user,
+        )
+
+    def call(self, execution_id: UUID, name: str, **arguments: Any) -> Any:
+        """Answer a call of this execution's flow: a value, or what it parked for."""
+        return answer(self.caller(execution_id), name, arguments)
+
+    def start_child(self, execution_id: UUID, *, wait: str | None = None, **fields: Any) -> UUID:
+        """Start a child as a flow does; with `wait` the parent is parked and the child runs in its place."""
+        got = self.call(
+            execution_id,
+            "execution.start",
+            type="SCRIPT",
+            script="def handler(system, this): pass",
+            inputs=None,
+            fields=fields,
+            run=True,
+            wait=wait,
+        )
+        return got.started[0] if isinstance(got, Parked) else got["id"]
+
+    def wait_for(self, execution_id: UUID, *ids: UUID, return_when: str = "ALL_SUCCEEDED") -> Any:
+        return self.call(execution_id, "execution.wait", ids=list(ids), return_when=return_when, timeout=None)
+
+    def end(self, *ids: UUID, outcome: Outcome = SUCCESS, attempt: int | None = None) -> list[UUID]:
+        """End these, in their present attempt or the one given; returns those that it was allowed to end."""
+        attempts = dict(Execution.objects.filter(pk__in=ids).values_list("pk", "attempt"))
+        ended, _resumed = hosting.end(self.id, [(key, attempt or attempts[key], outcome) for key in ids])
+        return ended
+
+    def running(self) -> int:
+        return Execution.objects.filter(host_id=self.id, status=Status.RUNNING).count()
+
+    def die(self) -> None:
+        """Lose the lock without a word, as a killed process does."""
+        self.lease.connection.close()
+
+    def leave(self) -> None:
+        if not self.lease.connection.closed:
+            self.lease.release()
+
+
+def sweep() -> list[UUID]:
+    """Sweep as every host does every other second."""
+    return hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
