@@ -39,7 +39,9 @@ class UserDetail(Guarded, RecordDetail):
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: Request, key: str) -> Response:
-        return super().get(request, str(request.user.pk) if key == "me" and "by" not in self.parameters else key)
+        return super().get(
+            request, str(request.user.pk) if key == "me" and "by" not in self.parameters else key
+        )
 
 
 class ApiKeyList(Guarded, RecordList):

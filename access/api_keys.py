@@ -22,7 +22,9 @@ def _digest(secret: str) -> str:
 def create_api_key(user: User, name: str, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
     """Make a key for `user` and return it with its text, which cannot be read again later."""
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
-    key = ApiKey(user=user, name=name.strip(), prefix=prefix, secret_hash=_digest(secret), expires_at=expires_at)
+    key = ApiKey(
+        user=user, name=name.strip(), prefix=prefix, secret_hash=_digest(secret), expires_at=expires_at
+    )
     key.full_clean()
     key.save()
     return key, f"eng_{prefix}_{secret}"

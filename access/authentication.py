@@ -33,7 +33,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         return 'Bearer realm="engine"'
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     """Says in the API's description how keys are sent."""
 
     target_class = ApiKeyAuthentication

@@ -7,7 +7,17 @@ USER = register(
     Kind(
         name="user",
         model=User,
-        read=("id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "date_joined", "last_login"),
+        read=(
+            "id",
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "is_active",
+            "is_staff",
+            "date_joined",
+            "last_login",
+        ),
         name_field="username",
         order="username",
         has_trash=False,

@@ -92,11 +92,13 @@ def project_of(record: Any) -> UUID | None:
 def require(identity: Any, operation: Operation, record: Any) -> None:
     """Raise PermissionRefused unless `identity` may do `operation` on `record`."""
     if not may(identity, operation, record):
-        kind = getattr(record, "_meta").verbose_name
+        kind = record._meta.verbose_name
         raise PermissionRefused(f"You need {operation} permission on this {kind}.")
 
 
-def visible(identity: User | Any, records: "QuerySet[M]", operation: Operation = Operation.READ) -> "QuerySet[M]":
+def visible(
+    identity: User | Any, records: "QuerySet[M]", operation: Operation = Operation.READ
+) -> "QuerySet[M]":
     """Narrow a queryset, in SQL, to the records on which `identity` may do `operation`."""
     if is_unrestricted(identity):
         return records

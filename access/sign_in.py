@@ -21,7 +21,9 @@ class TooManyFailures(Exception):
     """Too many sign-ins failed; `retry_after` is the number of seconds until the next try may succeed."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__("Too many sign-ins failed for this user from this address. Wait a while and try again.")
+        super().__init__(
+            "Too many sign-ins failed for this user from this address. Wait a while and try again."
+        )
         self.retry_after = retry_after
 
 
@@ -29,7 +31,11 @@ class LimitedBackend(ModelBackend):
     """Checks user name and password, unless too many tries failed just now."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
     ) -> User | None:
         if not username or password is None or "\0" in username:
             return None

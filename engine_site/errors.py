@@ -91,12 +91,20 @@ def _answer_framework(error: exceptions.APIException) -> Response:
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
-    code = "malformed_json" if isinstance(error, exceptions.ParseError) else _CODES.get(error.status_code, "error")
+    code = (
+        "malformed_json"
+        if isinstance(error, exceptions.ParseError)
+        else _CODES.get(error.status_code, "error")
+    )
     return _answer(error.status_code, code, str(error.detail), headers=headers)
 
 
 def _answer(
-    status: int, code: str, message: str, details: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    status: int,
+    code: str,
+    message: str,
+    details: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Response:
     shape = {"error": {"code": code, "message": message, "details": details or {}}}
     return Response(shape, status=status, headers=headers)
@@ -132,9 +140,7 @@ def _constraint(error: IntegrityError) -> str:
 # -- Outside of REST views ------------------------------------------------------------------------------------
 
 
-def _either(
-    status: int, message: str, page: Callable[..., HttpResponse]
-) -> Callable[..., HttpResponseBase]:
+def _either(status: int, message: str, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponseBase]:
     """Return a view of Django's that answers addresses below /api/ in our shape, and others by `page`."""
 
     def view(request: HttpRequest, exception: Exception | None = None, **given: Any) -> HttpResponseBase:
@@ -152,4 +158,6 @@ def _bad_request_page(request: HttpRequest, exception: Exception | None = None) 
 bad_request = _either(400, "This request cannot be read.", _bad_request_page)
 refused = _either(403, "You may not do this.", defaults.permission_denied)
 not_found = _either(404, "There is nothing at this address.", defaults.page_not_found)
-failed = _either(500, "Something went wrong here. The log of the server has the details.", defaults.server_error)
+failed = _either(
+    500, "Something went wrong here. The log of the server has the details.", defaults.server_error
+)

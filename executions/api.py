@@ -22,7 +22,7 @@ from executions.live import wait_ended
 from executions.models import Execution, LogLine, Transition
 from executions.operations import Start
 from flows.models import Flow, Script
-from records.api import RecordDetail, RecordList, RecordRestore, RecordView, outside_trashed_projects
+from records.api import RecordDetail, RecordList, RecordRestore, outside_trashed_projects
 from records.cleaning import clean_body, clean_columns, clean_moment
 from records.listing import (
     PARAMETERS,
@@ -56,7 +56,9 @@ class ExecutionView(Guarded):
         found: Execution = self.find(key, self.kind.rows())
         return found
 
-    def answered(self, execution: Execution, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    def answered(
+        self, execution: Execution, status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
         """Return the execution; with `?wait=` as soon as it has ended, or as it is when the time is up (202)."""
         seconds = self._wait_seconds
         if seconds is not None and execution.status not in ENDED:
@@ -113,7 +115,9 @@ class ExecutionList(ExecutionView, RecordList):
         script = body.pop("script", None)
         if script is not None and not isinstance(script, str):
             raise ValidationError({"script": "Give text."})
-        given = self.resolved(clean_columns(Execution, {name: v for name, v in body.items() if v is not None}))
+        given = self.resolved(
+            clean_columns(Execution, {name: v for name, v in body.items() if v is not None})
+        )
         return Start(
             flow=given.get("flow"),
             script=script,
@@ -221,7 +225,9 @@ class BulkVerb(ExecutionView):
         if not isinstance(body["filter"], dict) or not isinstance(cursor, str | None):
             raise ValidationError({"filter": "Give a filter as an object, and cursor as text."})
         after = read_query(EXECUTION, {"cursor": cursor or ""}).after
-        query = ListQuery(EXECUTION, bulk.AT_MOST, "-id", ("id",), read_filter(EXECUTION, body["filter"]), after=after)
+        query = ListQuery(
+            EXECUTION, bulk.AT_MOST, "-id", ("id",), read_filter(EXECUTION, body["filter"]), after=after
+        )
         rows = outside_trashed_projects(self.visible(self.kind.rows()))
         page = list_page(query, rows.filter(status__in=bulk.open_to(self.verb)))
         return [row["id"] for row in page["results"]], page["next"]
@@ -262,7 +268,9 @@ class ExecutionLog(ExecutionView):
         limit = read_limit(self.parameters, default, highest)
         after = read_number(self.parameters, "after", 0, 0, _LARGEST_NUMBER)
         with limited_time():
-            found = list(rows.filter(**{f"{number}__gt": after}).order_by(number).values(*fields)[: limit + 1])
+            found = list(
+                rows.filter(**{f"{number}__gt": after}).order_by(number).values(*fields)[: limit + 1]
+            )
         page = found[:limit]
         return {"results": page, "next": page[-1][number] if len(found) > limit else None}
 
@@ -305,7 +313,9 @@ class ExecutionScript(ExecutionView):
     def get(self, request: Request, key: str) -> Response:
         execution = self.execution(key)
         text = Script.objects.values_list("text", flat=True).get(pk=execution.script_id)
-        return Response({"sha256": execution.script_id, "flow_version": execution.flow_version, "script": text})
+        return Response(
+            {"sha256": execution.script_id, "flow_version": execution.flow_version, "script": text}
+        )
 
 
 class ProcessList(StaffOnly, RecordList):

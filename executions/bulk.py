@@ -40,7 +40,9 @@ def cancel_many(ids: list[UUID], *, by: Any) -> list[Answer]:
     for start in range(0, len(allowed), _AT_ONCE):
         cancelled.update(cancel_executions(allowed[start : start + _AT_ONCE]))
     for key in allowed:
-        answers[key] = Answer(key, True) if key in cancelled else Answer(key, False, "already_ended", "It has ended.")
+        answers[key] = (
+            Answer(key, True) if key in cancelled else Answer(key, False, "already_ended", "It has ended.")
+        )
     return [answers[key] for key in dict.fromkeys(ids)]
 
 
@@ -54,7 +56,9 @@ def trash_many(ids: list[UUID], *, by: Any) -> list[Answer]:
         Execution.objects.filter(pk__in=gone).update(deleted_at=timezone.now(), deleted_by=by)
         announce(gone)
     for key in allowed:
-        answers[key] = Answer(key, True) if key in gone else Answer(key, False, "still_alive", "It has not ended.")
+        answers[key] = (
+            Answer(key, True) if key in gone else Answer(key, False, "still_alive", "It has not ended.")
+        )
     return [answers[key] for key in dict.fromkeys(ids)]
 
 

@@ -59,7 +59,9 @@ class FlowVersions(FlowView, RecordView):
         before = read_number(self.parameters, "before", _LARGEST_NUMBER, 1, _LARGEST_NUMBER)
         rows = FlowVersion.objects.filter(flow=self.find(key), number__lt=before).order_by("-number")
         with limited_time():
-            found = list(rows.values("number", "created_at", "created_by_id", sha256=F("script_id"))[: limit + 1])
+            found = list(
+                rows.values("number", "created_at", "created_by_id", sha256=F("script_id"))[: limit + 1]
+            )
         page = found[:limit]
         return Response({"results": page, "next": page[-1]["number"] if len(found) > limit else None})
 

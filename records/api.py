@@ -23,7 +23,7 @@ class RecordView(APIView):
     """What the views of one record type share."""
 
     kind: ClassVar[Kind]
-    reads: ClassVar[tuple[str, ...]] = ()  # the parameters that the address may have
+    reads: tuple[str, ...] = ()  # the parameters that the address may have
 
     def visible(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """Narrow rows to those the caller may read. `access.rest` answers it."""
@@ -59,7 +59,11 @@ class RecordView(APIView):
         assert column is not None
         try:
             if column.get_internal_type() == "BigAutoField":
-                return int(key) if key.isascii() and key.isdecimal() and len(key) < 19 else clean_value(column, key)
+                return (
+                    int(key)
+                    if key.isascii() and key.isdecimal() and len(key) < 19
+                    else clean_value(column, key)
+                )
             return clean_value(column, key)
         except ValidationError as error:
             hint = "; add ?by=name to select by name" if self.kind.by == "name" else ""
@@ -101,7 +105,7 @@ class RecordView(APIView):
 class RecordList(RecordView):
     """GET lists, POST creates."""
 
-    reads = PARAMETERS
+    reads: tuple[str, ...] = PARAMETERS
 
     def get(self, request: Request) -> Response:
         query = read_query(self.kind, self.parameters)
@@ -179,6 +183,6 @@ def outside_trashed_projects(rows: "QuerySet[Any]") -> "QuerySet[Any]":
     fields = {field.name: field for field in rows.model._meta.concrete_fields}
     if "project" not in fields:
         return rows
-    projects = fields["project"].related_model._default_manager  # type: ignore[union-attr]
+    projects = fields["project"].related_model._default_manager
     # A subquery, not a join: it is answered once, and the index of the order stays in use.
     return rows.exclude(project_id__in=projects.exclude(deleted_at=None).values("pk"))

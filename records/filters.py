@@ -35,10 +35,10 @@ class Like(models.Lookup):
     lookup_name = "sqllike"
     word = "LIKE"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
-        return f"{left} {self.word} {right}", [*left_params, *right_params]
+        return f"{left} {self.word} {right}", (*left_params, *right_params)
 
 
 @models.CharField.register_lookup
@@ -65,12 +65,14 @@ class _Translation:
         if depth > MAX_DEPTH or self.terms > MAX_TERMS:
             raise _wrong(where, f"too large: at most {MAX_DEPTH} levels and {MAX_TERMS} terms")
         if not isinstance(expression, dict):
-            raise _wrong(where, "expected an object such as {\"field\": \"name\", \"op\": \"eq\", \"value\": \"x\"}")
+            raise _wrong(where, 'expected an object such as {"field": "name", "op": "eq", "value": "x"}')
         words = {"and", "or", "not"} & expression.keys()
         # A misspelt or additional key must not widen what the filter selects.
         extra = expression.keys() - (words or {"field", "op", "value"})
         if extra or len(words) > 1:
-            raise _wrong(where, "give either and, or, not, or field with op and value, and nothing else beside it")
+            raise _wrong(
+                where, "give either and, or, not, or field with op and value, and nothing else beside it"
+            )
         for word in ("and", "or"):
             if word in expression:
                 return self._combine(word, expression[word], f"{where}.{word}", depth)
@@ -92,7 +94,9 @@ class _Translation:
         if "value" not in term:
             raise _wrong(where, "the value is missing; give null to look for what has none")
         if name not in self.fields:
-            raise _wrong(where, f"no field {name!r} to filter by; there are: {', '.join(sorted(self.fields))}")
+            raise _wrong(
+                where, f"no field {name!r} to filter by; there are: {', '.join(sorted(self.fields))}"
+            )
         if operator not in OPERATORS:
             raise _wrong(where, f"no operator {operator!r}; there are: {', '.join(OPERATORS)}")
         try:

@@ -59,9 +59,11 @@ class Kind:
     def snapshot(self, record: Any, fields: Iterable[str] | None = None) -> dict[str, Any]:
         """Return the record's readable fields as a dict, the type first."""
         wanted = self.read if fields is None else tuple(fields)
-        return {"type": self.name, **{name: getattr(record, name) for name in wanted}} if fields is None else {
-            name: getattr(record, name) for name in wanted
-        }
+        return (
+            {"type": self.name, **{name: getattr(record, name) for name in wanted}}
+            if fields is None
+            else {name: getattr(record, name) for name in wanted}
+        )
 
 
 _kinds: dict[str, Kind] = {}
@@ -101,7 +103,9 @@ def _as_key(kind: Kind, value: Any) -> Any:
         return None
 
 
-def resolve_references(kind: Kind, fields: dict[str, Any], visible: Callable[[QuerySet[Any]], QuerySet[Any]]) -> dict[str, Any]:
+def resolve_references(
+    kind: Kind, fields: dict[str, Any], visible: Callable[[QuerySet[Any]], QuerySet[Any]]
+) -> dict[str, Any]:
     """Replace `<field>_id` and `<field>_name` by the record they name. Raises ValidationError naming the field."""
     resolved = dict(fields)
     for name, target_name in kind.references.items():

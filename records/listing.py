@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import DataError, OperationalError, connection, models, transaction
 from django.db.models import Q, QuerySet
 from psycopg import errors
+from rest_framework.exceptions import ParseError
 
 from records.cleaning import clean_value
 from records.filters import as_q
@@ -30,7 +31,9 @@ class ListTooSlow(Exception):
     """The list took too long; the message says what to do."""
 
     def __init__(self) -> None:
-        super().__init__("This list takes too long. Narrow your filter, for example by project, flow, status or time.")
+        super().__init__(
+            "This list takes too long. Narrow your filter, for example by project, flow, status or time."
+        )
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,11 @@ def _behind(query: ListQuery) -> Q:
 
 
 def _write_cursor(query: ListQuery, row: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([query.order, row[query.column], row["id"]])).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(orjson.dumps([query.order, row[query.column], row["id"]]))
+        .decode()
+        .rstrip("=")
+    )
 
 
 def _read_cursor(kind: Kind, text: str | None, order: str) -> tuple[Any, Any] | None:
@@ -147,9 +154,11 @@ def _read_cursor(kind: Kind, text: str | None, order: str) -> tuple[Any, Any] | 
         made_for, value, key = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         column = kind.columns[order.removeprefix("-")]
         value = None if value is None else clean_value(column, value)
-        key = clean_value(kind.model._meta.pk, key)  # type: ignore[arg-type]
+        key = clean_value(kind.model._meta.pk, key)
     except (ValueError, TypeError, ValidationError) as error:
-        raise ValidationError({"cursor": "Not a cursor: give the `next` of the page before, unchanged."}) from error
+        raise ValidationError(
+            {"cursor": "Not a cursor: give the `next` of the page before, unchanged."}
+        ) from error
     if made_for != order:
         raise ValidationError({"cursor": f"This cursor belongs to the order {made_for!r}, not to {order!r}."})
     return value, key
@@ -160,7 +169,10 @@ def read_filter(kind: Kind, expression: Any) -> Q:
     if expression is None or expression == "":
         return Q()
     if isinstance(expression, str):
-        expression = parse_json(expression, "filter")
+        try:
+            expression = parse_json(expression, "filter")
+        except ParseError as error:
+            raise ValidationError({"filter": str(error.detail)}) from error
     return as_q(expression, kind.model, list(kind.columns), kind.clock)
 
 
@@ -196,6 +208,7 @@ def read_fields(kind: Kind, parameters: Mapping[str, str], default: list[str]) -
     unknown = [name for name in wanted if name not in kind.read]
     if unknown or not wanted:
         known = ", ".join(kind.read)
-        raise ValidationError({"fields": f"A {kind.name} has no field {', '.join(unknown)!r}; there are: {known}."})
+        raise ValidationError(
+            {"fields": f"A {kind.name} has no field {', '.join(unknown)!r}; there are: {known}."}
+        )
     return wanted
-
