@@ -153,7 +153,7 @@ Q_CLUSTER = {
     "guard_cycle": 0.5,
     "bulk": 16,
     "catch_up": False,
-    "poll": 1,
+    "poll": 0,  # our broker rests by itself; a sleep here would hold up what it has just claimed
     "scheduler": False,
     "broker_class": "executions.broker.ExecutionBroker",
     "orm": "default",
