@@ -16,9 +16,13 @@ http_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.urls import get_resolver  # noqa: E402
 
 from executions.live import ear  # noqa: E402
 from executions.routing import websocket_routes  # noqa: E402
+
+# Every page and door is loaded now: the first visitor need not wait, and a broken one stops the start.
+assert get_resolver().url_patterns
 
 Application = Callable[[Any, Any, Any], Awaitable[Any]]
 
