@@ -69,7 +69,9 @@ class Sentinel(q_cluster.Sentinel):
         self.spawn_process(host_worker, self.task_queue, self.result_queue, timer, self.timeout)
 
     def reincarnate(self, process: Any) -> None:
-        logger.error("%s (pid %s) died with %s; the worker starts afresh", process.name, process.pid, process.exitcode)
+        logger.error(
+            "%s (pid %s) died with %s; the worker starts afresh", process.name, process.pid, process.exitcode
+        )
         for each in (*self.pool, self.monitor, self.pusher):
             if each is not None and each.is_alive():
                 each.kill()

@@ -68,7 +68,8 @@ def wake_waiters(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, i
 def stop_children(ids: list[UUID]) -> list[UUID]:
     """Cancel the living children that belong to these ended parents; returns those that ended at once."""
     children = fetch(
-        "SELECT id FROM executions_execution WHERE parent_id = ANY(%s) AND NOT orphan AND ended_at IS NULL", (ids,)
+        "SELECT id FROM executions_execution WHERE parent_id = ANY(%s) AND NOT orphan AND ended_at IS NULL",
+        (ids,),
     )
     return request_cancel([row[0] for row in children], Reason.PARENT_ENDED) if children else []
 
@@ -86,7 +87,12 @@ def request_cancel(ids: list[UUID], reason: Reason) -> list[UUID]:
     ended = moves.move(never_ran, Status.ENDED_CANCELLED, params, reason=reason, sets=wish, tail=in_order)
     out_of_memory = "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED'"
     queued = moves.move(
-        out_of_memory, Status.QUEUED, params, reason=reason, sets=wish + ", pause_requested_at = NULL", tail=in_order
+        out_of_memory,
+        Status.QUEUED,
+        params,
+        reason=reason,
+        sets=wish + ", pause_requested_at = NULL",
+        tail=in_order,
     )
     if queued:
         announce_ready()

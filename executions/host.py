@@ -55,7 +55,9 @@ class Host:
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or settings.ENGINE_SLOTS
         self.runs: dict[UUID, HostedRun] = {}  # what we hold, by execution
-        self._processes: dict[str, HostedRun] = {}  # every flow process that is not reaped, also ones put down
+        self._processes: dict[
+            str, HostedRun
+        ] = {}  # every flow process that is not reaped, also ones put down
         self._loop = Loop()
         self._inbox: deque[UUID] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -252,7 +254,11 @@ class Host:
         except CallRefused as refused:
             return {"error": refused.as_error()}
         except LateWrite:
-            logger.warning("late call refused: execution %s is no longer in attempt %s here", run.id, run.assignment.attempt)
+            logger.warning(
+                "late call refused: execution %s is no longer in attempt %s here",
+                run.id,
+                run.assignment.attempt,
+            )
             self._let_go(run, [run.id])
             return {}
         except OperationalError:
@@ -288,12 +294,13 @@ class Host:
     def _park(self, run: HostedRun, request: Request, parked: Parked) -> None:
         turn = run.park(request)
         if parked.wake_in is not None:
-            self._loop.after(parked.wake_in, lambda: self._mark_ready(run.id) if run.is_parked_in(turn) else None)
+            self._loop.after(
+                parked.wake_in, lambda: self._mark_ready(run.id) if run.is_parked_in(turn) else None
+            )
         if run.pause_requested:
             self._pause_here(run)
-        stay = settings.ENGINE_SLEEP_MAX_SECONDS
-        if len(self.runs) > settings.ENGINE_MAX_RESIDENT:
-            stay = 0.0
+        is_crowded = len(self.runs) > settings.ENGINE_MAX_RESIDENT
+        stay = 0 if is_crowded else settings.ENGINE_SLEEP_MAX_SECONDS
         self._loop.after(stay, lambda: self._unload(run) if run.is_parked_in(turn) else None)
         if parked.started:
             self._spawn(list(parked.started))
@@ -426,7 +433,9 @@ class Host:
         for event in self.zygote.read_events():
             if isinstance(event, Exited) and event.key in self._processes:
                 run = self._processes.pop(event.key)
-                run.death = Death(event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes, event.error)
+                run.death = Death(
+                    event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes, event.error
+                )
                 self._dead.append(run)
 
     def _bury(self) -> None:
@@ -466,7 +475,9 @@ class Host:
         ended, ready, outcomes = self._retried(work)
         for execution_id, attempt, _ in ends:
             if execution_id not in ended:
-                logger.warning("late result refused: execution %s is no longer in attempt %s here", execution_id, attempt)
+                logger.warning(
+                    "late result refused: execution %s is no longer in attempt %s here", execution_id, attempt
+                )
         self._answer_parked(outcomes)
         for key in ready:
             self._mark_ready(key)

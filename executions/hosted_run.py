@@ -34,7 +34,13 @@ class HostedRun:
     """A flow process, from our side of the wall."""
 
     def __init__(
-        self, key: str, assignment: Assignment, caller: Caller, journal: Journal, channel: socket.socket, output: int
+        self,
+        key: str,
+        assignment: Assignment,
+        caller: Caller,
+        journal: Journal,
+        channel: socket.socket,
+        output: int,
     ) -> None:
         self.key, self.assignment, self.caller, self.journal = key, assignment, caller, journal
         self.id: UUID = assignment.id

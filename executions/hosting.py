@@ -115,7 +115,7 @@ WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
 def assignments(host_id: int, ids: list[UUID]) -> list[Assignment]:
     """Return what is needed to run these executions, for those that this host really holds."""
     rows = fetch(_ASSIGNMENTS, (ids, host_id))
-    return [Assignment(*row[:7], from_jsonb(row[7]), *row[8:]) for row in rows]
+    return [Assignment(*row[:7], *(from_jsonb(row[7]), *row[8:])) for row in rows]
 
 
 # -- Park and resume ----------------------------------------------------------------------------------------
@@ -132,7 +132,9 @@ def fence(execution_id: UUID, host_id: int, attempt: int) -> None:
         raise LateWrite
 
 
-def park(execution_id: UUID, status: Status, waiting_for: dict[str, Any], wake_in: float | None = None) -> None:
+def park(
+    execution_id: UUID, status: Status, waiting_for: dict[str, Any], wake_in: float | None = None
+) -> None:
     """Take our running execution into a waiting state, in the caller's fenced transaction. It gives up its slot."""
     moved = moves.move(
         "e.id = %(id)s",
@@ -387,7 +389,12 @@ def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
             tail="ORDER BY e.id FOR NO KEY UPDATE",
         )
         exhausted, queued = _try_again(
-            orphaned, {}, count="losses", most=MAX_LOSSES, reason=Reason.HOST_LOST, cause="its worker was lost"
+            orphaned,
+            {},
+            count="losses",
+            most=MAX_LOSSES,
+            reason=Reason.HOST_LOST,
+            cause="its worker was lost",
         )
         let_go = _let_go(orphaned, {})
         late = moves.move(

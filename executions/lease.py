@@ -19,15 +19,30 @@ LOCK_CLASS = 0x456E67  # "Eng": the first key of our advisory locks; the second 
 
 def open_connection() -> psycopg.Connection[Any]:
     """Return a new autocommit connection of our own to the database that Django uses."""
-    known = ("dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "options")
-    params = {key: value for key, value in connection.get_connection_params().items() if key in known and value}
+    known = (
+        "dbname",
+        "user",
+        "password",
+        "host",
+        "port",
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+        "sslkey",
+        "options",
+    )
+    params = {
+        key: value for key, value in connection.get_connection_params().items() if key in known and value
+    }
     return psycopg.connect(**params, autocommit=True, application_name="engine-lease", connect_timeout=10)
 
 
 class Lease:
     """Holds a row of `Process` until `release`, or until the process dies."""
 
-    def __init__(self, role: Process.Role, *, pid: int | None = None, slots: int = 0, channels: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, role: Process.Role, *, pid: int | None = None, slots: int = 0, channels: tuple[str, ...] = ()
+    ) -> None:
         self.connection = open_connection()
         pid = pid or os.getpid()
         row = self.connection.execute(
@@ -54,15 +69,20 @@ class Lease:
     def beat(self) -> bool:
         """Renew the heartbeat. False means that the lease was ended by others: stop work at once."""
         cursor = self.connection.execute(
-            "UPDATE executions_process SET heartbeat_at = clock_timestamp() WHERE id = %s AND ended_at IS NULL", (self.id,)
+            "UPDATE executions_process SET heartbeat_at = clock_timestamp() WHERE id = %s AND ended_at IS NULL",
+            (self.id,),
         )
         return cursor.rowcount == 1
 
     def describe(self, isolation: list[Any]) -> None:
         """Note which layers of isolation are in force here."""
-        self.connection.execute("UPDATE executions_process SET isolation = %s WHERE id = %s", (json.dumps(isolation), self.id))
+        self.connection.execute(
+            "UPDATE executions_process SET isolation = %s WHERE id = %s", (json.dumps(isolation), self.id)
+        )
 
     def release(self) -> None:
         """End the lease in good order."""
-        self.connection.execute("UPDATE executions_process SET ended_at = clock_timestamp() WHERE id = %s", (self.id,))
+        self.connection.execute(
+            "UPDATE executions_process SET ended_at = clock_timestamp() WHERE id = %s", (self.id,)
+        )
         self.connection.close()

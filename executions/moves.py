@@ -73,7 +73,12 @@ def move(
     sql = _MOVE.format(condition=condition, sets=_ALWAYS[status] + sets, tail=tail)
     rows = fetch(
         sql,
-        {**params, "status": str(status), "reason": str(reason), "sources": [str(s) for s in sources or sources_of(status)]},
+        {
+            **params,
+            "status": str(status),
+            "reason": str(reason),
+            "sources": [str(s) for s in sources or sources_of(status)],
+        },
     )
     moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
     if moved:

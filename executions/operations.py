@@ -102,7 +102,9 @@ def find_started(key: str | None, digest: str | None, *, by: Any) -> Execution |
         return None
     found: Execution | None = Execution.objects.filter(created_by=by, idempotency_key=key).first()
     if found is not None and found.idempotency_digest != digest:
-        raise KeyReused("This Idempotency-Key was used for another request. Send a new key with a new request.")
+        raise KeyReused(
+            "This Idempotency-Key was used for another request. Send a new key with a new request."
+        )
     return found
 
 
@@ -111,7 +113,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     project_id = _place(start, by)
     _check_input(start)
     if start.scheduled_for and timezone.is_naive(start.scheduled_for):
-        raise ValidationError({"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."})
+        raise ValidationError(
+            {"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."}
+        )
     flow = start.flow
     script_hash = start.script_hash
     if script_hash is None:
@@ -124,7 +128,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     if runtime is None and flow:
         runtime = flow.max_runtime_minutes
     if runtime is not None and not 0 < runtime <= 5_256_000:
-        raise ValidationError({"max_runtime_minutes": "Give a number of minutes above 0 and up to ten years."})
+        raise ValidationError(
+            {"max_runtime_minutes": "Give a number of minutes above 0 and up to ten years."}
+        )
     priority = start.priority if start.priority is not None else (flow.priority if flow else 0)
     if not -32768 <= priority <= 32767:
         raise ValidationError({"priority": "Give a whole number from -32768 to 32767; higher runs sooner."})
@@ -197,19 +203,24 @@ def _place(start: Start, by: Any) -> UUID:
 
 def _check_input(start: Start) -> None:
     if start.inputs is not None and not isinstance(start.inputs, dict):
-        raise ValidationError({"input_value": "Give an object, for example {\"name\": \"value\"}."})
+        raise ValidationError({"input_value": 'Give an object, for example {"name": "value"}.'})
     schema = start.flow.input_schema if start.flow else None
     if schema is None:
         return
-    errors = sorted(jsonschema.Draft7Validator(schema).iter_errors(start.inputs or {}), key=lambda e: list(e.path))
+    errors = sorted(
+        jsonschema.Draft7Validator(schema).iter_errors(start.inputs or {}), key=lambda e: list(e.path)
+    )
     if errors:
         raise ValidationError(
-            {"input_value": [f"{_path(error)}: {error.message}" for error in errors[:10]]}, code="input_invalid"
+            {"input_value": [f"{_path(error)}: {error.message}" for error in errors[:10]]},
+            code="input_invalid",
         )
 
 
 def _path(error: jsonschema.ValidationError) -> str:
-    return "inputs" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    return "inputs" + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
+    )
 
 
 def run_execution(execution: Execution, *, by: Any) -> Execution:
@@ -326,7 +337,9 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
         later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
         paused, params = [Status.PAUSED], {"ids": tree}
         resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
-        resumed += moves.move("e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused)
+        resumed += moves.move(
+            "e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused
+        )
         if resumed:
             announce_ready()
     return [row[0] for row in spared] + [row.id for row in resumed]

@@ -24,7 +24,11 @@ class Death:
 
 
 def decide_outcome(
-    *, stopped_for: Reason | None, report: dict[str, Any] | None, death: Death, limit_minutes: float | None = None
+    *,
+    stopped_for: Reason | None,
+    report: dict[str, Any] | None,
+    death: Death,
+    limit_minutes: float | None = None,
 ) -> Outcome:
     """Return the outcome of a run whose process is gone.
 

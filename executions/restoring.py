@@ -43,7 +43,9 @@ def restore_execution(execution: Execution, number: int, *, by: Any) -> Executio
     with transaction.atomic():
         row = Execution.objects.select_for_update(no_key=True).get(pk=execution.pk)
         if row.is_ended:
-            raise AlreadyEnded(f"{execution.name!r} has ended. Fork a new execution from the savepoint instead.")
+            raise AlreadyEnded(
+                f"{execution.name!r} has ended. Fork a new execution from the savepoint instead."
+            )
         if find_savepoint(row.pk, number, by="id") is None:
             raise NoSuchSavepoint(f"{execution.name!r} has no savepoint {number}.")
         _go_back(row.pk, number)
@@ -109,7 +111,9 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
     )
     with transaction.atomic():
         if find_savepoint(execution.pk, number, by="id") is None:
-            raise NoSuchSavepoint(f"{execution.name!r} has no savepoint {number}, or it is not kept any more.")
+            raise NoSuchSavepoint(
+                f"{execution.name!r} has no savepoint {number}, or it is not kept any more."
+            )
         columns, status = prepare(start, by=by, origin=origin)
         moves.create(status, columns)
         fetch(

@@ -117,4 +117,3 @@ def load_journals(ids: list[UUID]) -> dict[UUID, Journal]:
     for key, seq, number in logs:
         journals[key].log_seq, journals[key].log_number = seq, number
     return journals
-

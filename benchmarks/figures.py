@@ -1,0 +1,53 @@
+"""Figures and their table: medians and tails, with the budget they are held against, and the machine."""
+
+import os
+import platform
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value. `budget` is the aim of docs/performance.md, `stock` what stock django-q2 reached."""
+
+    name: str
+    value: float
+    unit: str
+    budget: str = ""
+    stock: float | None = None
+
+    @property
+    def ratio(self) -> str:
+        if self.stock is None or not self.value or not self.stock:
+            return ""
+        better = self.value / self.stock if self.unit.endswith("/s") else self.stock / self.value
+        return f"{better:.1f}×"
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def table(figures: list[Figure]) -> str:
+    """Return the figures as a Markdown table."""
+    rows = ["| what | measured | budget | stock django-q2 | better by |", "|---|--:|--:|--:|--:|"]
+    for figure in figures:
+        stock = "" if figure.stock is None else f"{figure.stock:,.4g} {figure.unit}"
+        rows.append(f"| {figure.name} | {figure.value:,.4g} {figure.unit} | {figure.budget} | {stock} | {figure.ratio} |")
+    return "\n".join(rows)
+
+
+def machine() -> str:
+    """Return one line on the machine and its load while measuring."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, load {load}"

@@ -1,0 +1,1 @@
+"""What a flow process may ask for, by subject. The table of calls is `executions.flow_calls`."""

@@ -1,0 +1,183 @@
+"""What all calls share: who asks, the ways a call can be answered, and finding what the arguments name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
+
+from access.models import User
+from access.permissions import Operation, PermissionRefused, may
+from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED
+from executions.models import Execution
+from projects.models import Project
+from records.kinds import Kind, kind_of, select
+
+RETURN_WHEN = (ALL_SUCCEEDED, ALL_ENDED, FIRST_ENDED)
+
+
+class CallRefused(Exception):
+    """The call cannot be answered with a value; `type` names the exception to raise in the flow."""
+
+    def __init__(self, type: str, message: str, data: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.type, self.message, self.data = type, message, data or {}
+
+    def as_error(self) -> dict[str, Any]:
+        return {"type": self.type, "message": self.message, "data": self.data}
+
+
+@dataclass
+class Caller:
+    """The execution that asks, in the attempt that its host holds."""
+
+    id: UUID
+    host_id: int
+    attempt: int
+    project_id: UUID
+    is_productive: bool
+    user: User | None
+    pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
+
+    def row(self) -> Execution:
+        return Execution.objects.get(pk=self.id)
+
+
+@dataclass(frozen=True)
+class Parked:
+    """The answer comes later; `wait` says what it waits for, as it is written into the savepoint.
+
+    `wake_in`: seconds after which the wait ends at the latest. `started`: children to run on this host at once.
+    """
+
+    wait: dict[str, Any]
+    wake_in: float | None = None
+    started: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class PutDown:
+    """The execution leaves memory with this call: `leave` takes it from RUNNING once the call is recorded."""
+
+    leave: Callable[[], object]
+
+
+def refusal(error: Exception) -> CallRefused:
+    """Return the named error a flow sees for an operation's exception."""
+    if isinstance(error, PermissionRefused):
+        return CallRefused("PermissionDenied", str(error))
+    assert isinstance(error, ValidationError)
+    if hasattr(error, "error_dict"):
+        words = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+    else:
+        words = " ".join(error.messages)
+    return CallRefused("InvalidInputError", words)
+
+
+def snapshot(execution: Execution) -> dict[str, Any]:
+    """Return what a flow may see of an execution when it is handed one."""
+    return {
+        "id": execution.pk,
+        "name": execution.name,
+        "type": execution.type,
+        "status": execution.status,
+        "reason": execution.reason,
+        "message": execution.message,
+        "output_value": execution.output_value,
+        "project_id": execution.project_id,
+        "flow_id": execution.flow_id,
+        "parent_id": execution.parent_id,
+        "is_productive": execution.is_productive,
+        "created_at": execution.created_at,
+        "ended_at": execution.ended_at,
+    }
+
+
+# -- Finding -----------------------------------------------------------------------------------------------
+
+
+def kind_named(arguments: dict[str, Any]) -> Kind:
+    try:
+        return kind_of(arguments["type"])
+    except KeyError as error:
+        raise CallRefused("EngineException", f"There is no record type {arguments.get('type')!r}.") from error
+
+
+def find_record(
+    caller: Caller, arguments: dict[str, Any], operation: Operation = Operation.READ, trashed: bool = False
+) -> Any:
+    kind = kind_named(arguments)
+    record = select(kind, arguments["select"], arguments.get("by"), rows=kind.rows(trashed=trashed))
+    if record is None or not _sees(caller, record):
+        raise CallRefused("ResourceNotFoundError", f"There is no {kind.name} {arguments['select']!r}.")
+    if operation != Operation.READ and not may(caller.user, operation, record):
+        raise CallRefused("PermissionDenied", f"You need {operation} permission on this {kind.name}.")
+    return record
+
+
+def _sees(caller: Caller, record: Any) -> bool:
+    """An execution always sees itself and the user it acts for."""
+    if record.pk in (caller.id, getattr(caller.user, "pk", None)):
+        return True
+    return may(caller.user, Operation.READ, record)
+
+
+def find_flow(caller: Caller, arguments: dict[str, Any]) -> Any:
+    return find_record(caller, {"type": "flow", "select": arguments.get("select"), "by": arguments.get("by")})
+
+
+def find_project(caller: Caller, fields: dict[str, Any]) -> Project | None:
+    key, name = fields.pop("project_id", None), fields.pop("project_name", None)
+    if key is None and name is None:
+        return None
+    by, value = ("id", key) if key is not None else ("name", name)
+    project: Project = find_record(caller, {"type": "project", "select": value, "by": by})
+    return project
+
+
+def find_execution(caller: Caller, key: Any, operation: Operation) -> Execution:
+    execution: Execution = find_record(caller, {"type": "execution", "select": key, "by": "id"}, operation)
+    return execution
+
+
+# -- Reading arguments -------------------------------------------------------------------------------------
+
+
+def return_when_of(value: Any) -> str | None:
+    if value is None or value in RETURN_WHEN:
+        return value
+    raise CallRefused(
+        "InvalidInputError", f"{value!r} is no way to wait; there are: {', '.join(RETURN_WHEN)}."
+    )
+
+
+def number_of(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CallRefused("InvalidInputError", f"{name} takes a number, not {value!r}.")
+    return float(value)
+
+
+def whole_of(value: Any, name: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise CallRefused("InvalidInputError", f"{name} takes a whole number, not {value!r}.")
+    return value
+
+
+def moment_of(value: Any, name: str) -> datetime | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, tz=UTC)
+    moment = parse_datetime(str(value))
+    if moment is None:
+        raise CallRefused(
+            "InvalidInputError", f"{name} takes a time such as 2030-01-31T08:30:00Z, not {value!r}."
+        )
+    return moment

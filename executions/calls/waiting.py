@@ -1,0 +1,128 @@
+"""Waiting: for executions and for a time. A wait is written down as data, so that any host can take it up."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from access.permissions import Operation
+from executions import hosting
+from executions.calls.base import (
+    Caller,
+    CallRefused,
+    Parked,
+    find_execution,
+    number_of,
+    return_when_of,
+    snapshot,
+)
+from executions.database import fetch
+from executions.endings import ALL_SUCCEEDED, is_fulfilled
+from executions.lifecycle import ENDED, Status
+from executions.models import Execution
+
+MAX_SLEEP_SECONDS = 10 * 366 * 86400
+
+
+def wait(caller: Caller, arguments: dict[str, Any]) -> Any:
+    ids = [
+        find_execution(caller, key, Operation.READ).pk for key in dict.fromkeys(map(str, arguments["ids"]))
+    ]
+    if caller.id in ids:
+        raise CallRefused("InvalidInputError", "An execution cannot wait for itself.")
+    timeout = number_of(arguments.get("timeout"), "timeout")
+    until = None if timeout is None else time.time() + timeout
+    return wait_on(caller, ids, return_when_of(arguments.get("return_when")) or ALL_SUCCEEDED, until)
+
+
+def wait_on(
+    caller: Caller, ids: list[UUID], return_when: str, until: float | None, single: bool = False
+) -> Any:
+    """Return the answer of a wait that is over, else park. `until` is the moment it ends at the latest."""
+    # The share lock makes an end that happens now wait for our commit, so that it finds our wait rows.
+    rows = dict(
+        fetch(
+            "SELECT id, status FROM executions_execution WHERE id = ANY(%s) ORDER BY id FOR SHARE",
+            (sorted(ids),),
+        )
+    )
+    statuses = [Status(rows[key]) if key in rows else Status.ENDED_CANCELLED for key in ids]
+    if is_fulfilled(statuses, return_when):
+        return _waited(ids, return_when, single)
+    if until is not None and until <= time.time():
+        raise CallRefused("DependencyTimeoutError", "The wait was not over in time.")
+    return wait_for(caller, ids, statuses, return_when, until, single=single)
+
+
+def wait_for(
+    caller: Caller,
+    ids: list[UUID],
+    statuses: list[Status],
+    return_when: str,
+    until: float | None = None,
+    *,
+    single: bool = False,
+    started: tuple[UUID, ...] = (),
+) -> Parked:
+    alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
+    fetch(
+        "INSERT INTO executions_wait (waiter_id, target_id) SELECT %s, unnest(%s::uuid[]) ON CONFLICT DO NOTHING",
+        (caller.id, alive),
+    )
+    waiting_for = {
+        "kind": "executions",
+        "return_when": return_when,
+        "count": len(alive),
+        "ids": [str(key) for key in alive[:10]],
+    }
+    wake_in = None if until is None else max(until - time.time(), 0.0)
+    hosting.park(caller.id, Status.WAITING_FOR_DEPENDENCY, waiting_for, wake_in)
+    wait = {
+        "kind": "executions",
+        "ids": list(map(str, ids)),
+        "return_when": return_when,
+        "single": single,
+        "until": until,
+    }
+    return Parked(wait, wake_in=wake_in, started=started)
+
+
+def _waited(ids: list[UUID], return_when: str, single: bool) -> Any:
+    found = Execution.objects.in_bulk(ids)
+    snapshots = [snapshot(found[key]) for key in ids if key in found]
+    if return_when == ALL_SUCCEEDED:
+        for each in snapshots:
+            if each["status"] in (Status.ENDED_ERROR, Status.ENDED_CANCELLED):
+                words = f"The execution {each['name']!r} ({each['id']}) ended with {each['status']}: {each['message']}"
+                raise CallRefused("DependencyFailedError", words, {"execution": each})
+    if single and not snapshots:
+        raise CallRefused(
+            "ResourceNotFoundError", "The execution that was waited for does not exist any more."
+        )
+    return snapshots[0] if single else snapshots
+
+
+def wait_again(caller: Caller, wait: dict[str, Any]) -> Any:
+    """Take up a wait where it was written down: its answer if it is over, else Parked."""
+    if wait["kind"] == "time":
+        return _sleep_until(caller, wait["until"])
+    return wait_on(caller, list(map(UUID, wait["ids"])), wait["return_when"], wait["until"], wait["single"])
+
+
+def sleep(caller: Caller, arguments: dict[str, Any]) -> Parked | None:
+    seconds = number_of(arguments.get("seconds"), "seconds")
+    until = number_of(arguments.get("until"), "until") if seconds is None else time.time() + seconds
+    if until is None:
+        raise CallRefused("InvalidInputError", "Say how long to sleep (seconds) or until when.")
+    if not until < time.time() + MAX_SLEEP_SECONDS:
+        raise CallRefused("InvalidInputError", "An execution can sleep for ten years at most.")
+    return _sleep_until(caller, until)
+
+
+def _sleep_until(caller: Caller, until: float) -> Parked | None:
+    seconds = until - time.time()
+    if seconds <= 0:
+        return None
+    moment = datetime.fromtimestamp(until, tz=UTC).isoformat()
+    hosting.park(caller.id, Status.SLEEPING, {"kind": "time", "until": moment}, wake_in=seconds)
+    return Parked({"kind": "time", "until": until}, wake_in=seconds)
