@@ -23,6 +23,9 @@ from access.sign_in import address_of, check_limit
 from records.api import RecordDetail, RecordList, read_parameters
 from records.cleaning import clean_body, clean_columns
 from records.kinds import select
+from records.openapi import Described, object_of, ref
+
+_TEXT = {"type": "string"}
 
 
 class UserList(Guarded, RecordList):
@@ -48,6 +51,15 @@ class ApiKeyList(Guarded, RecordList):
     """API keys: a caller's own; staff see all. POST makes one and shows its text, this once."""
 
     kind = API_KEY
+
+    def describe(self, method: str) -> Described | None:
+        if method == "GET":
+            return super().describe(method)
+        moment = {"type": "string", "format": "date-time"}
+        body = object_of({"name": _TEXT, "expires_at": moment, "user_id": _TEXT}, ("name",))
+        result = {"allOf": [ref("ApiKey"), {"properties": {"key": _TEXT}}]}
+        more = "`key` is shown here and never again. Only staff may give another user_id."
+        return Described("Make an API key", result, body, 201, {"name": "Laptop"}, errors=(403,), more=more)
 
     def post(self, request: Request) -> Response:
         body = clean_body(request.data, ("name", "expires_at", "user_id"), ("name",))
@@ -75,6 +87,11 @@ class ApiKeyDetail(Guarded, RecordDetail):
     kind = API_KEY
     http_method_names = ["get", "delete", "head", "options"]
 
+    def describe(self, method: str) -> Described | None:
+        if method == "DELETE":
+            return Described("Revoke an API key", status=204, errors=(404,))
+        return super().describe(method)
+
     def delete(self, request: Request, key: str) -> Response:
         self.find(key).delete()
         return Response(status=204)
@@ -85,6 +102,13 @@ class Login(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
+
+    def describe(self, method: str) -> Described | None:
+        body = object_of({"user_name": _TEXT, "username": _TEXT, "password": _TEXT}, ("password",))
+        result = {"type": "object", "properties": {"user": ref("User"), "csrf_token": _TEXT}}
+        example = {"user_name": "alice", "password": "…"}
+        more = "Send `csrf_token` as the header X-CSRFToken with whatever changes something."
+        return Described("Sign in", result, body, 200, example, errors=(429,), more=more)
 
     def post(self, request: Request) -> Response:
         read_parameters(request, ())
@@ -106,6 +130,9 @@ class Login(APIView):
 
 class Logout(APIView):
     """Ends the session. An API key stays valid: revoke it with DELETE."""
+
+    def describe(self, method: str) -> Described | None:
+        return Described("Sign out", status=204)
 
     def post(self, request: Request) -> Response:
         read_parameters(request, ())

@@ -1,9 +1,7 @@
 """Every REST address, below /api/latest/ and /api/1/, with its description and the page to read it."""
 
 from django.http import Http404
-from django.shortcuts import render
 from django.urls import path, re_path
-from django.views.decorators.csrf import ensure_csrf_cookie
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
@@ -12,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access import api as access
+from engine_site.reference import api_docs
 from executions import api as executions
 from flows import api as flows
 from projects import api as projects
@@ -41,18 +40,12 @@ class Nothing(APIView):
     post = put = patch = delete = get
 
 
-@ensure_csrf_cookie
-def docs(request):  # type: ignore[no-untyped-def]
-    """Show the page on which the API can be read and tried."""
-    return render(request, "site/api_docs.html")
-
-
 urlpatterns = [
     *access.urlpatterns,
     *projects.urlpatterns,
     *flows.urlpatterns,
     *executions.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
-    path("docs", docs, name="api-docs"),
+    path("docs", api_docs, name="api-docs"),
     re_path(r"^.*$", Nothing.as_view()),
 ]

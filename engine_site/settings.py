@@ -166,7 +166,7 @@ CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 # -- REST -------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "records.openapi.RecordSchema",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "access.authentication.ApiKeyAuthentication",  # first: it says how to sign in when nobody did
         "rest_framework.authentication.SessionAuthentication",
@@ -182,7 +182,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Engine",
     "DESCRIPTION": "Write flows, run them as executions, and watch them live.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["engine_site.openapi.only_latest"],
+    "POSTPROCESSING_HOOKS": ["engine_site.openapi.add_shapes"],
 }
 
 UNFOLD = admin_look.UNFOLD

@@ -34,16 +34,35 @@ from records.listing import (
     read_number,
     read_query,
 )
+from records.openapi import Described, column_shape, list_of, object_of, ref, shape_name
 
 MAX_WAIT_SECONDS = 300
 MAX_LOG_LINES = 5_000
 MAX_TRANSITIONS = 1_000
 _LARGEST_NUMBER = 2**31 - 1
 _KEY = "Idempotency-Key"
-_START = (
-    "flow_id", "flow_name", "script", "input_value", "inputs", "name", "description", "is_productive", "project_id",
-    "project_name", "priority", "scheduled_for", "max_runtime_minutes", "run",
-)  # fmt: skip
+_SHAPE = ref(shape_name(EXECUTION))
+_TEXT, _UUID, _OBJECT = {"type": "string"}, {"type": "string", "format": "uuid"}, {"type": "object"}
+_NUMBER, _MOMENT = {"type": "integer"}, {"type": "string", "format": "date-time"}
+_NEXT_NUMBER = {"type": ["integer", "null"]}
+_START_BODY = object_of(
+    {
+        "flow_id": _UUID,
+        "flow_name": _TEXT,
+        "script": {**_TEXT, "description": "A script to run that belongs to no flow"},
+        "input_value": _OBJECT,
+        "inputs": {**_OBJECT, "description": "Another name of input_value"},
+        "name": _TEXT,
+        "description": _TEXT,
+        "is_productive": {"type": "boolean", "default": True},
+        "project_id": _UUID,
+        "project_name": _TEXT,
+        "priority": {"type": "integer", "description": "Higher runs sooner"},
+        "scheduled_for": {"type": "string", "format": "date-time"},
+        "max_runtime_minutes": {"type": "number"},
+        "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
+    }
+)
 
 
 class ExecutionView(Guarded):
@@ -75,12 +94,24 @@ class ExecutionView(Guarded):
 class ExecutionList(ExecutionView, RecordList):
     """GET lists executions, newest first, without their inputs and outputs; POST starts one."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        self.reads = ("wait", "fields") if request.method == "POST" else PARAMETERS
-        super().initial(request, *args, **kwargs)
+    reads_headers: ClassVar[dict[str, dict[str, str]]] = {
+        "POST": {_KEY: "The same key starts one execution, however often the request is sent."}
+    }
+
+    def reads_of(self, method: str) -> tuple[str, ...]:
+        return ("wait", "fields") if method == "POST" else PARAMETERS
+
+    def describe(self, method: str) -> Described | None:
+        if method == "GET":
+            return super().describe(method)
+        example = {"flow_name": "Daily report", "input_value": {"day": "2030-01-31"}}
+        more = "Give exactly one of flow_id, flow_name and script. With `wait`, 202 means that it has not ended yet."
+        return Described(
+            "Start an execution", _SHAPE, _START_BODY, 201, example, errors=(403, 409), more=more
+        )
 
     def post(self, request: Request) -> Response:
-        body = clean_body(request.data, _START)
+        body = clean_body(request.data, _START_BODY["properties"])
         key, digest = self._idempotency(body)
         found = operations.find_started(key, digest, by=request.user)
         if found is not None:
@@ -143,6 +174,12 @@ class ExecutionDetail(ExecutionView, RecordDetail):
     def get(self, request: Request, key: str) -> Response:
         return self.answered(self.find(key))
 
+    def describe(self, method: str) -> Described | None:
+        if method == "PATCH":
+            body = object_of({"name": _TEXT, "description": _TEXT})
+            return Described("Rename an execution", _SHAPE, body, 200, {"name": "Better"}, errors=(403, 404))
+        return super().describe(method)
+
     def written(self, request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
         return clean_columns(Execution, clean_body(request.data, ("name", "description")))
 
@@ -157,6 +194,11 @@ class ExecutionVerb(ExecutionView):
     """POST does something with one execution."""
 
     reads = ("fields", "wait")
+    status: ClassVar[int] = 200
+
+    def describe(self, method: str) -> Described | None:
+        summary = type(self).__name__.removeprefix("Execution") + " an execution"
+        return Described(summary, _SHAPE, status=self.status, errors=(403, 404, 409))
 
     def post(self, request: Request, key: str) -> Response:
         clean_body(request.data, ())
@@ -184,6 +226,8 @@ class ExecutionRun(ExecutionVerb):
 class ExecutionRerun(ExecutionVerb):
     """Starts a new execution with the same inputs and options, on the script that is current now."""
 
+    status = 201
+
     def act(self, execution: Execution) -> Response:
         new = operations.rerun_execution(execution, by=self.request.user, origin=Execution.Origin.API)
         base = self.request.path.rsplit("/", 2)[0]
@@ -194,6 +238,23 @@ class BulkVerb(ExecutionView):
     """POST does something with many executions, named by ids or selected by a filter; at most 1,000 per call."""
 
     verb: ClassVar[str]
+
+    def describe(self, method: str) -> Described | None:
+        row = {
+            "type": "object",
+            "properties": {"id": _UUID, "done": {"type": "boolean"}, "error": ref("Failure")},
+        }
+        result = list_of(row)
+        result["properties"] |= {"done": {"type": "integer"}, "refused": {"type": "integer"}}
+        if self.verb == "rerun":
+            row["properties"]["new_id"] = _UUID  # type: ignore[index]
+        ids = {"type": "array", "items": _UUID, "maxItems": bulk.AT_MOST}
+        body = object_of({"ids": ids, "filter": _OBJECT, "cursor": _TEXT})
+        example = {"filter": {"field": "name", "op": "like", "value": "daily-%"}}
+        more = (
+            "Give ids or a filter. With more matches than one call takes, `next` is the cursor to go on from."
+        )
+        return Described(f"{self.verb.title()} many executions", result, body, 200, example, more=more)
 
     def post(self, request: Request) -> Response:
         body = clean_body(request.data, ("ids", "filter", "cursor"))
@@ -252,9 +313,23 @@ class DeleteMany(BulkVerb):
 
 
 class ExecutionLog(ExecutionView):
-    """The log, by number."""
+    """The log, by number. `next` is the number to go on from, or null when this is the end so far."""
 
     reads = ("after", "limit")
+
+    def describe(self, method: str) -> Described | None:
+        row = {
+            "type": "object",
+            "properties": {
+                "number": _NUMBER,
+                "at": _MOMENT,
+                "level": column_shape(LogLine._meta.get_field("level")),
+                "stream": _TEXT,
+                "text": _TEXT,
+                "data": {},
+            },
+        }
+        return Described("Read the log", list_of(row, _NEXT_NUMBER), errors=(404, 422))
 
     def get(self, request: Request, key: str) -> Response:
         lines = LogLine.objects.filter(execution_id=self.execution(key).pk)
@@ -278,6 +353,14 @@ class ExecutionLog(ExecutionView):
 class ExecutionTransitions(ExecutionLog):
     """The history of the status, by version."""
 
+    def describe(self, method: str) -> Described | None:
+        texts = dict.fromkeys(("old", "new", "reason"), _TEXT)
+        row = {
+            "type": "object",
+            "properties": {"version": _NUMBER, "at": _MOMENT, **texts, "attempt": _NUMBER},
+        }
+        return Described("Read the history", list_of(row, _NEXT_NUMBER), errors=(404, 422))
+
     def get(self, request: Request, key: str) -> Response:
         rows = Transition.objects.filter(execution_id=self.execution(key).pk)
         fields = ("version", "at", "old", "new", "reason", "attempt")
@@ -288,6 +371,10 @@ class ExecutionChildren(ExecutionView):
     """The executions that this one started, in the order of their start."""
 
     reads = PARAMETERS
+
+    def describe(self, method: str) -> Described | None:
+        what = type(self).__name__.removeprefix("Execution").lower()
+        return Described(f"List the {what}", list_of(_SHAPE), errors=(404, 422))
 
     def get(self, request: Request, key: str) -> Response:
         return self.family({"parent_id": self.execution(key).pk})
@@ -309,6 +396,10 @@ class ExecutionTree(ExecutionChildren):
 
 class ExecutionScript(ExecutionView):
     """The script that this execution is pinned to."""
+
+    def describe(self, method: str) -> Described | None:
+        shape = {"type": "object", "properties": {"sha256": _TEXT, "flow_version": _NUMBER, "script": _TEXT}}
+        return Described("Read the script", shape, errors=(404,))
 
     def get(self, request: Request, key: str) -> Response:
         execution = self.execution(key)

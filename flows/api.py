@@ -1,5 +1,6 @@
 """REST of flows: the generic views, versions, and the static check. Starting one is `POST /execution`."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,15 +19,36 @@ from flows.models import FlowVersion
 from records.api import RecordDetail, RecordDuplicate, RecordList, RecordRestore, RecordView, read_parameters
 from records.cleaning import clean_body
 from records.listing import limited_time, read_limit, read_number
+from records.openapi import Described, list_of, object_of, ref
 
 MAX_VERSIONS = 500
 _LARGEST_NUMBER = 2**31 - 1
+_VERSION = {
+    "type": "object",
+    "properties": {
+        "number": {"type": "integer"},
+        "sha256": {"type": "string"},
+        "created_at": {"type": "string", "format": "date-time"},
+        "created_by_id": {"type": ["string", "null"], "format": "uuid"},
+        "script": {"type": "string", "description": "only when one version is read"},
+    },
+}
 
 
 class FlowView(Guarded):
     """Shows the problems of the script in the answers to writes."""
 
     kind = FLOW
+
+    def describe(self, method: str) -> Described | None:
+        described = super().describe(method)
+        if described is None or method not in ("POST", "PATCH"):
+            return described
+        # Writes also answer with the problems of the script.
+        result = {
+            "allOf": [ref("Flow"), {"properties": {"problems": {"type": "array", "items": ref("Problem")}}}]
+        }
+        return replace(described, result=result)
 
     def shown_after_write(self, record: Any) -> dict[str, Any]:
         problems = [problem.snapshot() for problem in operations.problems_of(record)]
@@ -50,9 +72,14 @@ class FlowDuplicate(FlowView, RecordDuplicate):
 
 
 class FlowVersions(FlowView, RecordView):
-    """The versions of a flow, newest first, without their scripts."""
+    """The versions of a flow, newest first, without their scripts. `next` is the `before` of the next page."""
 
     reads = ("by", "before", "limit")
+
+    def describe(self, method: str) -> Described | None:
+        return Described(
+            "List the versions", list_of(_VERSION, {"type": ["integer", "null"]}), errors=(404, 422)
+        )
 
     def get(self, request: Request, key: str) -> Response:
         limit = read_limit(self.parameters, 50, MAX_VERSIONS)
@@ -71,6 +98,9 @@ class FlowVersionDetail(FlowView, RecordView):
 
     reads = ("by",)
 
+    def describe(self, method: str) -> Described | None:
+        return Described("Read a version", _VERSION, errors=(404,))
+
     def get(self, request: Request, key: str, number: int) -> Response:
         versions = FlowVersion.objects.filter(flow=self.find(key), number=min(number, _LARGEST_NUMBER))
         version = versions.select_related("script").first()
@@ -84,7 +114,10 @@ class FlowVersionDetail(FlowView, RecordView):
 class FlowVersionRestore(FlowView, RecordView):
     """Makes an earlier version's script the newest version."""
 
-    reads = ("by",)
+    reads = ("by", "fields")
+
+    def describe(self, method: str) -> Described | None:
+        return Described("Restore a version", ref("Flow"), errors=(403, 404, 409))
 
     def post(self, request: Request, key: str, number: int) -> Response:
         clean_body(request.data, ())
@@ -97,6 +130,16 @@ class FlowVersionRestore(FlowView, RecordView):
 
 class FlowCheck(APIView):
     """Checks a script without storing it."""
+
+    def describe(self, method: str) -> Described | None:
+        problems = {"type": "array", "items": ref("Problem")}
+        result = {
+            "type": "object",
+            "properties": {"problems": problems, "has_syntax_error": {"type": "boolean"}},
+        }
+        body = object_of({"script": {"type": "string"}}, ("script",))
+        shown = {"problems": [check_script("x = = 1")[0].snapshot()], "has_syntax_error": True}
+        return Described("Check a script", result, body, 200, {"script": "x = = 1"}, shown)
 
     def post(self, request: Request) -> Response:
         read_parameters(request, ())

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from records.cleaning import clean_body, clean_columns, clean_value
 from records.kinds import Kind, resolve_references
 from records.listing import PARAMETERS, list_page, read_fields, read_query, read_truth
+from records.openapi import Described, body_shape, list_of, object_of, one, ref, shape_name
 
 
 class RecordView(APIView):
@@ -25,13 +26,27 @@ class RecordView(APIView):
     kind: ClassVar[Kind]
     reads: tuple[str, ...] = ()  # the parameters that the address may have
 
+    def reads_of(self, method: str) -> tuple[str, ...]:
+        """Return the parameters that the address may have with this method, if they fit the kind."""
+        return self.reads
+
+    def accepted(self, method: str) -> tuple[str, ...]:
+        """Return the parameters that the address may have with this method."""
+        unfit = set() if self.kind.has_trash else {"trashed"}
+        unfit |= set() if self.kind.by == "name" else {"by"}
+        return tuple(name for name in self.reads_of(method) if name not in unfit)
+
+    def describe(self, method: str) -> Described | None:
+        """Say what the method does, for the description of the API."""
+        return None
+
     def visible(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """Narrow rows to those the caller may read. `access.rest` answers it."""
         raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.parameters = read_parameters(request, self.reads)
+        self.parameters = read_parameters(request, self.accepted(request.method or ""))
 
     def find(self, key: str, rows: "QuerySet[Any] | None" = None) -> Any:
         """Return the visible record with this id (or name, with `?by=name`). Raises Http404."""
@@ -105,7 +120,24 @@ class RecordView(APIView):
 class RecordList(RecordView):
     """GET lists, POST creates."""
 
-    reads: tuple[str, ...] = PARAMETERS
+    reads = PARAMETERS
+
+    def reads_of(self, method: str) -> tuple[str, ...]:
+        return ("fields",) if method == "POST" else self.reads
+
+    def describe(self, method: str) -> Described | None:
+        kind, shape = self.kind, ref(shape_name(self.kind))
+        if method == "GET":
+            without = (
+                f" Without {' and '.join(kind.large)} unless `fields` asks for them." if kind.large else ""
+            )
+            return Described(
+                f"List {kind.model._meta.verbose_name_plural}", list_of(shape), errors=(422,), more=without
+            )
+        if kind.create is None:
+            return None
+        body, example = body_shape(kind, kind.required), {"name": f"My {kind.name}"}
+        return Described(f"Create {one(kind)}", shape, body, 201, example, errors=(403, 409))
 
     def get(self, request: Request) -> Response:
         query = read_query(self.kind, self.parameters)
@@ -122,7 +154,21 @@ class RecordList(RecordView):
 class RecordDetail(RecordView):
     """GET reads, PATCH changes the given fields, DELETE puts into the trash."""
 
-    reads = ("by", "fields", "trashed")
+    reads: tuple[str, ...] = ("by", "fields", "trashed")
+
+    def reads_of(self, method: str) -> tuple[str, ...]:
+        return {"PATCH": ("by", "fields"), "DELETE": ("by",)}.get(method, self.reads)
+
+    def describe(self, method: str) -> Described | None:
+        kind, shape = self.kind, ref(shape_name(self.kind))
+        if method == "GET":
+            return Described(f"Read {one(kind)}", shape, errors=(404,))
+        if method == "PATCH" and kind.save is not None:
+            body, example = body_shape(kind), {"description": "What it is for"}
+            return Described(f"Change {one(kind)}", shape, body, example=example, errors=(403, 404, 409))
+        if method == "DELETE":
+            return Described(f"Put {one(kind)} into the trash", status=204, errors=(403, 404, 409))
+        return None
 
     def get(self, request: Request, key: str) -> Response:
         return Response(self.shown(self.find(key)))
@@ -142,7 +188,11 @@ class RecordDetail(RecordView):
 class RecordRestore(RecordView):
     """POST takes a record out of the trash."""
 
-    reads = ("by",)
+    reads: tuple[str, ...] = ("by", "fields")
+
+    def describe(self, method: str) -> Described | None:
+        kind = self.kind
+        return Described(f"Restore {one(kind)}", ref(shape_name(kind)), errors=(403, 404, 409))
 
     def post(self, request: Request, key: str) -> Response:
         clean_body(request.data, ())
@@ -154,7 +204,13 @@ class RecordRestore(RecordView):
 class RecordDuplicate(RecordView):
     """POST copies a record, under the name in the body or a free one."""
 
-    reads = ("by",)
+    reads: tuple[str, ...] = ("by", "fields")
+
+    def describe(self, method: str) -> Described | None:
+        kind, body = self.kind, object_of({"name": {"type": "string"}})
+        return Described(
+            f"Duplicate {one(kind)}", ref(shape_name(kind)), body, 201, {}, errors=(403, 404, 409)
+        )
 
     def post(self, request: Request, key: str) -> Response:
         given = clean_columns(self.kind.model, clean_body(request.data, ("name",)))
