@@ -47,7 +47,7 @@ def _count(identity: Any) -> tuple[Minute, ...]:
     first = last - timedelta(minutes=MINUTES - 1)
     executions = visible(identity, Execution.objects.alive()).filter(id__gte=first_id_at(first))
     with time_limit(700):
-        counted = {
+        counted: dict[datetime, Any] = {
             row["minute"]: row
             for row in executions.order_by()
             .values(minute=Trunc("created_at", "minute", output_field=DateTimeField()))

@@ -11,6 +11,7 @@ import select
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +51,7 @@ class Ear:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._pid = 0
-        self._stopping = False
+        self._stopping = threading.Event()
         self._changed: set[UUID] = set()
         self._logged: dict[UUID, int] = {}
         self._told: OrderedDict[UUID, int] = OrderedDict()  # the last versions published, newest at the end
@@ -78,7 +79,8 @@ class Ear:
         with self._lock:
             if self._thread is not None and self._pid == os.getpid():
                 return
-            self._pid, self._stopping = os.getpid(), False
+            self._pid = os.getpid()
+            self._stopping.clear()
             self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
             self._thread.start()
             atexit.register(self.stop)
@@ -87,7 +89,7 @@ class Ear:
         """End in good order: the lease is given back."""
         with self._lock:
             thread, self._thread = self._thread, None
-            self._stopping = True
+            self._stopping.set()
         if thread is not None and self._pid == os.getpid():
             self._wake()
             thread.join(timeout)
@@ -113,7 +115,7 @@ class Ear:
 
     def _run(self) -> None:
         pause = 0.2
-        while not self._stopping:
+        while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 self._listen()
@@ -125,7 +127,7 @@ class Ear:
             finally:
                 self._hears.clear()
                 connection.close()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             pause = 0.2 if time.monotonic() - began > 10 else min(5.0, pause * 2)
             select.select([self._wake_read], [], [], pause)
@@ -147,14 +149,15 @@ class Ear:
         now = time.monotonic()
         beat_at, look_at, flush_at = now + HEARTBEAT_SECONDS, now + LOOK_SECONDS, now
         previous_newest = self._seen
-        while not self._stopping:
+        sources: list[Any] = [lease, self._wake_read]
+        while not self._stopping.is_set():
             waits = [beat_at, look_at]
             if self._changed or self._logged or self._asked:
                 waits.append(flush_at)
             if self._running_due_at is not None:
                 waits.append(max(self._running_due_at, flush_at))
             rest = max(0.0, min(waits) - time.monotonic())
-            select.select([lease, self._wake_read], [], [], rest)
+            select.select(sources, [], [], rest)
             self._drain_wakes()
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
@@ -236,9 +239,7 @@ class Ear:
             for key, number in last_numbers(looked_for).items():
                 wanted[key] = max(number, wanted.get(key, 0))
         for key, last in wanted.items():
-            hub.publish_log(
-                key, last, followed[key], lambda after, key=key: read_lines(key, after, LOG_LINES)
-            )  # type: ignore[misc]
+            hub.publish_log(key, last, followed[key], partial(read_lines, key, limit=LOG_LINES))
 
     def _look(self, previous_newest: int) -> int:
         """Find what no notification told: transitions that are new since the look before last.

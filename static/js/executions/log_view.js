@@ -116,7 +116,7 @@ export class LogView {
     const have = piece.lines ?? 0;
     const fresh = lines.filter((line) => line[0] > piece.from + have && line[0] <= piece.from + this.size);
     piece.box.style.minHeight = "";
-    piece.box.append(...fresh.map(lineElement));
+    piece.box.append(...fresh.map((line) => lineElement(line)));
     piece.lines = have + fresh.length;
   }
 
@@ -187,8 +187,9 @@ export class LogView {
       const mine = lines.filter((line) => line[0] > piece.from && line[0] <= piece.from + this.size);
       const follows = mine.length && mine[0][0] <= piece.from + (piece.lines ?? 0) + 1;
       // A piece that loads asks for what it lacks by itself; lines that would leave a gap wait for that.
-      if (follows && !piece.isLoading && (piece.lines !== null || piece.isSeen)) this.put(piece, mine);
-      else if (mine.length && piece.isSeen) this.load(piece);
+      const isWanted = piece.isSeen || this.isFollowing;
+      if (follows && !piece.isLoading && (piece.lines !== null || isWanted)) this.put(piece, mine);
+      else if (mine.length && isWanted) this.load(piece);
     }
     if (this.isFollowing) this.toBottom();
   }
