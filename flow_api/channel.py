@@ -119,7 +119,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     return message
 
 
-_BEGIN = encode({"n": 0, "call": "begin", "args": {}, "line": None})
+BEGIN = encode({"n": 0, "call": "begin", "args": {}, "line": None})
 
 
 def _value_of(answer: dict[str, Any]) -> Any:
@@ -154,11 +154,10 @@ class Channel:
 
     # beginning
 
-    def ask_to_begin(self, sock: socket.socket) -> None:
-        """Will send request 0. The zygote does it before it forks, so that host and fork work at the same time."""
+    def attach(self, sock: socket.socket) -> None:
+        """Will begin anew on this socket, on which request 0 has been sent."""
         self._reset()
         self._socket = sock
-        sock.sendall(_BEGIN)
         self._number = 1
 
     def begin(self) -> dict[str, Any]:
@@ -170,11 +169,6 @@ class Channel:
         self._log_written = begin.get("log_seq") or 0
         self._replay_clock()
         return begin
-
-    def descriptor(self) -> int:
-        """Will return the number of the socket."""
-        assert self._socket is not None
-        return self._socket.fileno()
 
     # asking
 

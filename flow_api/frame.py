@@ -1,6 +1,6 @@
 """The frame around a script: runs its handler, reports how it ended, and leaves the process.
 
-The zygote makes one `Frame` and rehearses it, so that a fresh child finds everything in its place. The report
+The zygote makes one `Frame` and rehearses it, so that its children find everything in its place. The report
 is only what the script's process says; what the outcome is, the host decides on its side of the wall.
 """
 
@@ -56,7 +56,11 @@ class Frame:
         random.seed()
 
     def rehearse(self, times: int = 12) -> None:
-        """Will run a script in this process, so that the interpreter has nothing left to prepare in the children."""
+        """Will run a script of ours and leave no trace of it.
+
+        In the zygote, so that the interpreter has nothing left to prepare; in a child that waits for its script, so
+        that the memory which it shares with the zygote is copied before there is one.
+        """
         begin = {"script": _REHEARSAL, "filename": "rehearsal.py", "inputs": {"a": 1}}
         answers = [
             begin | {"execution": {"id": "1"}, "user": {"id": "1"}, "env_name": ""},
@@ -68,8 +72,8 @@ class Frame:
             ours, theirs = socket.socketpair()
             with ours, theirs:
                 theirs.sendall(b"".join(encode({"n": n, "value": value}) for n, value in enumerate(answers)))
-                self.channel.ask_to_begin(ours)
-                self._take_streams()
+                self.channel.attach(ours)
+                sys.stdout, sys.stderr = self._streams
                 report = self._run()
                 self.channel.end(report)
             if report["status"] != "success":
@@ -78,11 +82,12 @@ class Frame:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         del sys.modules[MODULE_NAME], linecache.cache["rehearsal.py"]
 
-    def run(self) -> NoReturn:
+    def run(self, sock: socket.socket) -> NoReturn:
         """Will run the one script of this process, from the answer to `begin` to its last message; never returns."""
         try:
             gc.enable()
-            self._take_streams()
+            self.channel.attach(sock)
+            sys.stdout, sys.stderr = self._streams
             report = self._run()
             if not self.channel.is_ours():  # the script forked, and the copy came back from the handler too
                 os._exit(0)
@@ -94,9 +99,6 @@ class Frame:
             os.write(2, f"the flow process cannot report its end: {type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(EXIT_WITHOUT_REPORT)
-
-    def _take_streams(self) -> None:
-        sys.stdout, sys.stderr = self._streams
 
     def _run(self) -> dict[str, Any]:
         channel = self.channel

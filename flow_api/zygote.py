@@ -25,11 +25,13 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from flow_api import determinism
+from flow_api.channel import BEGIN
 from flow_api.frame import Frame
 from flow_api.sandbox import kernel, namespaces
 from flow_api.sandbox.cage import Cage, Plan, Slot
@@ -44,7 +46,7 @@ PRELOADED = (
 
 
 EXIT_NOT_CONFINED = 72
-NAME = b"flow-zygote"
+CALM_SECONDS = 0.002  # without work for so long, a spare child may spend a millisecond to begin one earlier
 
 
 @dataclass
@@ -56,8 +58,20 @@ class Run:
     slot: Slot
 
 
+@dataclass
+class Spare:
+    """A child that waits, confined and with nothing to do, for what it shall run."""
+
+    pid: int
+    slot: Slot
+    assignments: socket.socket
+
+
 class Zygote:
-    """Forks children when told, and tells when they are gone."""
+    """Forks children, gives them what they are to run when told, and tells when they are gone.
+
+    One child is forked ahead while there is nothing else to do: a run that is wanted then begins at once.
+    """
 
     def __init__(self, control: socket.socket, cage: Cage, frame: Frame, *, translates: bool) -> None:
         self._control = control
@@ -67,6 +81,8 @@ class Zygote:
             translates  # our numbers of processes mean nothing to the host; the kernel knows both
         )
         self._runs: dict[int, Run] = {}
+        self._spare: Spare | None = None
+        self._may_have_spare = True
         self._outbox: list[tuple[bytes, list[Any]]] = []
         self._poll = select.poll()
         self._woken, waker = os.pipe()
@@ -82,7 +98,7 @@ class Zygote:
         self._tell({"ready": True, "isolation": self._cage.describe()})
         while True:
             self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._outbox else 0))
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(0 if self._wants_spare() else None) or self._idle():
                 if descriptor == self._woken:
                     with suppress(BlockingIOError):
                         os.read(self._woken, 4096)
@@ -91,8 +107,17 @@ class Zygote:
             self._reap()
             self._send_outbox()
 
+    def _wants_spare(self) -> bool:
+        return self._spare is None and self._may_have_spare
+
+    def _idle(self) -> tuple[()]:
+        self._make_spare()
+        return ()
+
     def end_all(self) -> None:
         """Will kill every run that is left, and all that they started."""
+        if self._spare is not None:
+            self._dismiss(self._spare)
         runs, self._runs = list(self._runs.values()), {}
         for run in runs:
             _signal_group(run.pid, signal.SIGKILL)
@@ -142,30 +167,57 @@ class Zygote:
 
     def _spawn(self, message: dict[str, Any], descriptors: list[int]) -> None:
         key, limits = message["spawn"], message["limits"]
-        slot = None
+        spare, self._spare = self._spare, None
+        self._may_have_spare = True
         try:
-            channel, output = descriptors
-            slot = self._cage.take(limits)
-            plan = self._cage.plan(slot, limits, message["name"])
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(channel)) as sock:
-                self._frame.channel.ask_to_begin(sock)
+            if spare is not None and not self._cage.fits(spare.slot, limits):
+                self._dismiss(spare)
+                spare = None
+            spare = spare or self._fork(limits)
+            self._assign(spare, message, descriptors)
+        except (OSError, ValueError) as error:
+            if spare is not None:
+                self._dismiss(spare)
+            self._tell_exited(key, 0, error=f"cannot start a process: {error}")
+            return
+        self._runs[spare.pid] = Run(key, spare.pid, spare.slot)
+        self._tell_spawned(key, spare.pid)
+
+    def _assign(self, spare: Spare, message: dict[str, Any], descriptors: list[int]) -> None:
+        channel, output = descriptors
+        os.write(
+            channel, BEGIN
+        )  # already here, so that the host looks for the script while the child wakes up
+        rlimits = self._cage.rlimits(spare.slot, message["limits"])
+        assignment = json.dumps({"rlimits": rlimits, "name": message["name"]}).encode()
+        with spare.assignments as assignments:
+            socket.send_fds(assignments, [assignment], [channel, output])
+
+    def _fork(self, limits: Mapping[str, int | None]) -> Spare:
+        slot = self._cage.take(limits)
+        try:
+            plan = self._cage.plan(slot)
+            ours, theirs = socket.socketpair()
+            with theirs:
                 pid = kernel.fork()
                 if pid == 0:
-                    _be_child(output, plan, self._frame)
-        except (OSError, ValueError) as error:
-            if slot is not None:
-                self._cage.release(slot, self._runs)
-            usage: dict[str, Any] = {
-                "exit_code": None,
-                "signal": None,
-                "cpu_seconds": 0.0,
-                "max_rss_bytes": 0,
-            }
-            self._tell({"exited": key, "pid": 0, "error": f"cannot start a process: {error}"} | usage)
-            return
-        kernel.prctl(kernel.PR_SET_NAME, NAME)  # the child took its own name along
-        self._runs[pid] = Run(key, pid, slot)
-        self._tell_spawned(key, pid)
+                    _be_child(theirs, plan, self._frame)
+        except OSError:
+            self._cage.release(slot, self._runs)
+            raise
+        return Spare(pid, slot, ours)
+
+    def _make_spare(self) -> None:
+        try:
+            self._spare = self._fork({})
+        except OSError:
+            self._may_have_spare = False  # until the next run is wanted, and told why if it still fails
+
+    def _dismiss(self, spare: Spare) -> None:
+        spare.assignments.close()
+        os.kill(spare.pid, signal.SIGKILL)
+        os.waitpid(spare.pid, 0)
+        self._cage.release(spare.slot, self._runs)
 
     def _tell_spawned(self, key: str, pid: int) -> None:
         ancillary = []
@@ -189,24 +241,38 @@ class Zygote:
                 return
             run = self._runs.pop(found.si_pid, None)
             if run is not None:
-                _signal_group(
-                    run.pid, signal.SIGKILL
-                )  # its leader is not reaped yet: the number is still its own
-            _, status, usage = os.wait4(found.si_pid, 0)
-            if run is not None:
-                self._cage.release(run.slot, self._runs)
-                self._tell_exited(run, status, usage)
+                self._bury(run)
+            elif self._spare is not None and self._spare.pid == found.si_pid:
+                spare, self._spare, self._may_have_spare = self._spare, None, False
+                self._dismiss(spare)
+            else:
+                os.waitpid(found.si_pid, 0)
 
-    def _tell_exited(self, run: Run, status: int, usage: resource.struct_rusage) -> None:
+    def _bury(self, run: Run) -> None:
+        _signal_group(run.pid, signal.SIGKILL)  # its leader is not reaped yet: the number is still its own
+        _, status, usage = os.wait4(run.pid, 0)
+        self._cage.release(run.slot, self._runs)
+        self._tell_exited(run.key, run.pid, status, usage)
+
+    def _tell_exited(
+        self,
+        key: str,
+        pid: int,
+        status: int | None = None,
+        usage: resource.struct_rusage | None = None,
+        error: str | None = None,
+    ) -> None:
+        has_exited = status is not None and os.WIFEXITED(status)
+        was_signalled = status is not None and os.WIFSIGNALED(status)
         self._tell(
             {
-                "exited": run.key,
-                "pid": run.pid,
-                "exit_code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-                "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
-                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 6),
-                "max_rss_bytes": usage.ru_maxrss * 1024,
-                "error": None,
+                "exited": key,
+                "pid": pid,
+                "exit_code": os.WEXITSTATUS(status) if status is not None and has_exited else None,
+                "signal": os.WTERMSIG(status) if status is not None and was_signalled else None,
+                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 6) if usage else 0.0,
+                "max_rss_bytes": usage.ru_maxrss * 1024 if usage else 0,
+                "error": error,
             }
         )
 
@@ -221,21 +287,38 @@ def _signal_group(pid: int, signum: int) -> None:
         pass  # only zombies are left of it
 
 
-def _be_child(output: int, plan: Plan, frame: Frame) -> NoReturn:
+def _be_child(assignments: socket.socket, plan: Plan, frame: Frame) -> NoReturn:
     try:
         signal.set_wakeup_fd(-1)
         os.setsid()
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        plan.follow()
-        channel = frame.channel.descriptor()
-        os.closerange(3, channel)
-        os.closerange(channel + 1, 65536)
-        frame.run()
-    except BaseException as error:
-        os.write(2, f"the flow process could not be confined, and did not start: {error}\n".encode())
+        failure = plan.follow()
+        os.closerange(3, assignments.fileno())
+        os.closerange(assignments.fileno() + 1, 65536)
+        if not select.select([assignments], [], [], CALM_SECONDS)[0]:
+            frame.rehearse(1)
+        data, descriptors, _, _ = socket.recv_fds(assignments, 64 * 1024, 2)
+        if data:
+            assignments.close()
+            _begin(json.loads(data), descriptors, failure, frame)
     finally:
         os._exit(EXIT_NOT_CONFINED)
+
+
+def _begin(assignment: dict[str, Any], descriptors: list[int], failure: OSError | None, frame: Frame) -> None:
+    channel, output = descriptors
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    try:
+        if failure is not None:
+            raise failure
+        for kind, values in assignment["rlimits"]:
+            resource.setrlimit(kind, values)
+        kernel.prctl(kernel.PR_SET_NAME, f"flow:{assignment['name']}".encode()[:15])
+    except (OSError, ValueError) as error:
+        os.write(2, f"the flow process could not be confined, and did not start: {error}\n".encode())
+        os._exit(EXIT_NOT_CONFINED)
+    frame.run(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel))
 
 
 def preload() -> None:
@@ -257,9 +340,8 @@ def main() -> None:
     control = socket.socket(fileno=config["control"])
     determinism.install()
     preload()
-    signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGTERM}
-    )  # children let it through once they can act on it
+    # A child lets it through once it can act on it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     frame = Frame()
     frame.rehearse()
     zygote = Zygote(control, cage, frame, translates=surroundings.has_processes)

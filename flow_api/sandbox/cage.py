@@ -50,6 +50,8 @@ class Cage:
         self._free: list[Slot] = []
         self._used: dict[int, Slot] = {}
         self._made = 0
+        self._last_wanted: tuple[tuple[str, int | None], ...] | None = None
+        self._last_limits: limits.Limits = []
         os.umask(0o022)
         os.makedirs(self._scratch, mode=0o711, exist_ok=True)
         kernel.close_capability_bounds()
@@ -134,13 +136,19 @@ class Cage:
     def take(self, limits_of_run: Mapping[str, int | None]) -> Slot:
         """Will return a corner that no other run is in, with an empty folder."""
         slot = self._free.pop() if self._free else self._new_slot()
-        size = (limits_of_run.get("scratch_bytes") or SCRATCH_BYTES) if self._around.has_root else 0
-        if size != slot.scratch_bytes or not os.path.isdir(slot.scratch):
-            self._make_scratch(slot, size)
+        if not self.fits(slot, limits_of_run) or not os.path.isdir(slot.scratch):
+            self._make_scratch(slot, self._scratch_bytes(limits_of_run))
         if self._rules and slot.ruleset is None:
             slot.ruleset = self._rules.make(slot.scratch)
         self._used[slot.number] = slot
         return slot
+
+    def fits(self, slot: Slot, limits_of_run: Mapping[str, int | None]) -> bool:
+        """Is the folder of this corner as large as the run may have it?"""
+        return slot.scratch_bytes == self._scratch_bytes(limits_of_run)
+
+    def _scratch_bytes(self, limits_of_run: Mapping[str, int | None]) -> int:
+        return (limits_of_run.get("scratch_bytes") or SCRATCH_BYTES) if self._around.has_root else 0
 
     def _new_slot(self) -> Slot:
         number = self._made
@@ -184,30 +192,40 @@ class Cage:
         elif not self._around.has_root and os.path.lexists(slot.scratch):
             _remove_in_background(slot.scratch)
 
-    def plan(self, slot: Slot, limits_of_run: Mapping[str, int | None], name: str) -> Plan:
+    def rlimits(self, slot: Slot, limits_of_run: Mapping[str, int | None]) -> limits.Limits:
+        """Will return the limits that the process in this corner has to set."""
+        wanted = tuple(limits_of_run.items())
+        if wanted != self._last_wanted:
+            self._last_wanted = wanted
+            self._last_limits = limits.rlimits(limits_of_run, counts_processes=slot.uid is not None)
+        return self._last_limits
+
+    def plan(self, slot: Slot) -> Plan:
         """Will work out, before the fork, what the child has to do to itself."""
-        kernel.prctl(kernel.PR_SET_NAME, f"flow:{name}".encode()[:15])  # a child inherits it
-        has_user = slot.uid is not None
-        rlimits = [*limits.rlimits(limits_of_run, counts_processes=has_user), identity.mark(slot.number)]
-        return Plan(slot, rlimits, None if self._around.has_processes else self._zygote)
+        return Plan(slot, None if self._around.has_processes else self._zygote)
 
 
 class Plan:
-    """What one child does to itself before it runs anything. `follow` raises if it cannot keep what was promised."""
+    """What one child does to itself before it hears what it shall run."""
 
-    def __init__(self, slot: Slot, rlimits: list[tuple[int, tuple[int, int]]], parent: int | None) -> None:
+    def __init__(self, slot: Slot, parent: int | None) -> None:
         self._slot = slot
-        self._rlimits = rlimits
         self._parent = parent  # to die with; None where the first process of the namespace takes all with it
-        variables = {"HOME": slot.scratch, "TMPDIR": slot.scratch, "PWD": slot.scratch}
-        os.environ.update(variables, USER="flow", LOGNAME="flow")
+        if os.environ.get("HOME") != slot.scratch:  # a child inherits them
+            variables = {"HOME": slot.scratch, "TMPDIR": slot.scratch, "PWD": slot.scratch}
+            os.environ.update(variables, USER="flow", LOGNAME="flow")
 
-    def follow(self) -> None:
-        """Will confine this process, for good."""
-        slot = self._slot
+    def follow(self) -> OSError | None:
+        """Will confine this process, for good. Returns what failed: then it must not run anything."""
+        try:
+            self._confine(self._slot)
+        except OSError as error:
+            return error
+        return None
+
+    def _confine(self, slot: Slot) -> None:
         os.chdir(slot.scratch)
-        for kind, values in self._rlimits:
-            resource.setrlimit(kind, values)
+        resource.setrlimit(*identity.mark(slot.number))
         if slot.uid is not None:
             identity.become(slot.uid)
         else:

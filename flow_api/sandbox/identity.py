@@ -113,7 +113,9 @@ def belongs_to(uid: int) -> Callable[[int], bool]:
 
 def belongs_to_none(running: Iterable[int]) -> Callable[[int], bool]:
     """Will return the question whether a process carries the mark of a run that is not running."""
-    marks = {_FIRST_MARK + serial for serial in running} | {resource.RLIM_INFINITY}  # infinity: the zygote's own
+    marks = {_FIRST_MARK + serial for serial in running} | {
+        resource.RLIM_INFINITY
+    }  # infinity: the zygote's own
 
     def is_stray(pid: int) -> bool:
         with suppress(OSError):
@@ -125,7 +127,10 @@ def belongs_to_none(running: Iterable[int]) -> Callable[[int], bool]:
 
 def _children() -> list[int]:
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children") as children:
-            return [int(pid) for pid in children.read().split()]
+        descriptor = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return []
+    try:
+        return [int(pid) for pid in os.read(descriptor, 256 * 1024).split()]
+    finally:
+        os.close(descriptor)

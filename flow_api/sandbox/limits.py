@@ -1,6 +1,6 @@
 """Resource limits of one flow process: memory, CPU, processes, file size, open files.
 
-`cage` works them out before it forks, for the child to set. They hold per process, the number of processes
+`cage` works them out for the child to set. They hold per process, the number of processes
 per user.
 """
 
@@ -18,7 +18,10 @@ _CPU_SECONDS_TO_CLEAN_UP = 5
 _SHARED_PROCESSES = 4096
 
 
-def rlimits(limits: Mapping[str, int | None], *, counts_processes: bool) -> list[tuple[int, tuple[int, int]]]:
+Limits = list[tuple[int, tuple[int, int]]]
+
+
+def rlimits(limits: Mapping[str, int | None], *, counts_processes: bool) -> Limits:
     """Will return the limits as `setrlimit` takes them. A limit that is missing or None stays as it is."""
     found = [_limit(resource.RLIMIT_CORE, 0)]
     if memory := limits.get("memory_bytes"):

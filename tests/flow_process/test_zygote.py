@@ -17,6 +17,8 @@ import pytest
 from executions.zygote import Event, Exited, Spawned, Zygote, ZygoteDied, describe_isolation
 from tests.flow_process.peer import LIMITS, NO_ANSWER, Process
 
+pytestmark = pytest.mark.process
+
 PARKED = "def handler(system, this):\n    this.sleep(600)"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,8 +113,6 @@ import os, select, sys, time
 from pathlib import Path
 from executions.zygote import Zygote
 from tests.flow_process.peer import Process, NO_ANSWER
-
-pytestmark = pytest.mark.process
 zygote = Zygote(directory=Path(sys.argv[1]))
 zygote.start()
 process = Process(zygote, {script!r}, {{"sleep": lambda args: NO_ANSWER}}, {{}}).spawn()
