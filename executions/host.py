@@ -154,6 +154,7 @@ class Host:
             host_id=self.lease.id,
             attempt=assignment.attempt,
             project_id=assignment.project_id,
+            root_id=assignment.root_id,
             is_productive=assignment.is_productive,
             user=self._user(assignment.created_by_id),
             pending=journal.pending,
@@ -231,7 +232,7 @@ class Host:
             self._let_go(run, [run.id])
             return
         if request.number == SOFT_LIMIT:
-            words = f"this execution has made {SOFT_LIMIT:,} calls; its restarts become slower. Children keep them apart"
+            words = f"this execution has made {SOFT_LIMIT:,} calls, which makes its restarts slower: start children"
             self._log(run, words, "warning")
         run.caller.user = self._user(run.assignment.created_by_id)
         outcome = self._attempt(run, lambda: flow_calls.answer(run.caller, request))
@@ -459,17 +460,17 @@ class Host:
             )
             ends.append((run.id, run.assignment.attempt, outcome))
         if ends:
-            self._end(ends)
+            self._end(ends, [run.id for run in dead if not run.assignment.keeps_savepoints])
         self._flush_soon()
         self._slot_is_free()
 
-    def _end(self, ends: list[tuple[UUID, int, Outcome]]) -> None:
+    def _end(self, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID]) -> None:
         lines, self._lines = self._lines, []
 
         def work() -> tuple[list[UUID], list[UUID], dict[UUID, dict[str, Any]]]:
             with transaction.atomic():
                 write_lines(lines)
-                ended, resumed, ready = hosting.end(self.lease.id, ends)
+                ended, resumed, ready = hosting.end(self.lease.id, ends, forgetful)
                 return ended, ready, self._go_on(resumed)
 
         ended, ready, outcomes = self._retried(work)

@@ -19,7 +19,6 @@ from executions.endings import after_end
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
 
-
 logger = logging.getLogger("engine.host")
 
 
@@ -98,6 +97,8 @@ class Assignment:
     cancel_requested: bool
     pause_requested: bool
     seed: UUID
+    root_id: UUID
+    keeps_savepoints: bool
     has_journal: bool
 
 
@@ -105,7 +106,8 @@ _ASSIGNMENTS = """
 SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_value, e.project_id, p.name,
     e.parent_id, e.is_productive, e.created_by_id, u.username, u.email, e.flow_id, e.max_runtime_minutes,
     extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
-    e.pause_requested_at IS NOT NULL, e.seed, e.attempt > 1 OR e.forked_from_id IS NOT NULL
+    e.pause_requested_at IS NOT NULL, e.seed, coalesce(e.root_id, e.id), e.savepoint_retention <> 'none',
+    e.attempt > 1 OR e.forked_from_id IS NOT NULL
 FROM executions_execution e JOIN flows_script s ON s.sha256 = e.script_id JOIN projects_project p ON p.id = e.project_id
 LEFT JOIN access_user u ON u.id = e.created_by_id
 WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
@@ -318,11 +320,13 @@ def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[
 # -- End ----------------------------------------------------------------------------------------------------
 
 
-def end(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID], list[UUID]]:
+def end(
+    host_id: int, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID]
+) -> tuple[list[UUID], list[UUID], list[UUID]]:
     """End our executions and hand their slots to our own waiters that this fulfils.
 
     Returns (ended, resumed, ready). What is missing in the first was not ours any more: a late result is refused.
-    The last are waiters of ours that may go on but got no slot.
+    The last are waiters of ours that may go on but got no slot. The savepoints of `forgetful` ones go at once.
     """
     resumed: list[Moved] = []
     ready: list[UUID] = []
@@ -330,7 +334,8 @@ def end(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID]
         moved = moves.end_hosted(host_id, ends)
         ended = [row.id for row in moved]
         if ended:
-            drop_savepoints(ended)
+            if forgetful:
+                drop_savepoints(forgetful)
             ready = [waiter for waiter, host in after_end(ended, here=host_id) if host == host_id]
             freed = sum(row.old == Status.RUNNING for row in moved)
             if ready and freed:

@@ -31,12 +31,11 @@ _ALWAYS = {
         ", started_at = coalesce(e.started_at, clock_timestamp()), ready_at = NULL, waiting_for = NULL"
         ", deadline_at = coalesce(e.deadline_at, clock_timestamp() + e.max_runtime_minutes * interval '1 minute')"
     ),
-    **{waiting: "" for waiting in WAITING},
+    **dict.fromkeys(WAITING, ""),
     Status.PAUSED: ", ready_at = NULL",
-    **{
-        ended: ", ended_at = clock_timestamp(), ready_at = NULL, host_id = NULL, waiting_for = NULL"
-        for ended in ENDED
-    },
+    **dict.fromkeys(
+        ENDED, ", ended_at = clock_timestamp(), ready_at = NULL, host_id = NULL, waiting_for = NULL"
+    ),
 }
 
 _MOVE = """
@@ -91,8 +90,10 @@ WITH made AS (
     INSERT INTO executions_execution ({columns}, version, created_at, started_at, ready_at, deadline_at)
     VALUES ({places}, 1, clock_timestamp(),
         CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() END,
-        CASE %(status)s::varchar WHEN 'QUEUED' THEN clock_timestamp() WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
-        CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' END)
+        CASE %(status)s::varchar WHEN 'QUEUED' THEN clock_timestamp()
+            WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
+        CASE WHEN %(status)s::varchar = 'RUNNING'
+            THEN clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' END)
     RETURNING id, status, attempt
 )
 INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
@@ -148,7 +149,8 @@ WITH given AS (
     SET status = old.new, reason = old.reason, version = e.version + 1,
         message = CASE WHEN old.message = '' THEN e.message ELSE old.message END,
         output_value = coalesce(e.output_value, old.output),
-        cpu_seconds = coalesce(e.cpu_seconds, 0) + old.cpu, peak_memory_bytes = greatest(e.peak_memory_bytes, old.memory)
+        cpu_seconds = coalesce(e.cpu_seconds, 0) + old.cpu,
+        peak_memory_bytes = greatest(e.peak_memory_bytes, old.memory)
         {always}
     FROM old WHERE e.id = old.id
     RETURNING e.id, e.version, e.attempt, old.old, e.status, e.reason

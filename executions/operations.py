@@ -368,10 +368,10 @@ def trash_execution(execution: Execution, *, by: Any) -> Execution:
     """Put an ended (or never started) execution into the trash. Raises StillAlive for a living one."""
     require(by, Operation.DELETE, execution)
     with transaction.atomic():
-        gone = Execution.objects.filter(pk=execution.pk, deleted_at=None, status__in=[*ENDED, Status.CREATED])
-        if not gone.update(deleted_at=timezone.now(), deleted_by=by):
-            if not Execution.objects.filter(pk=execution.pk).exclude(deleted_at=None).exists():
-                raise StillAlive(f"{execution.name!r} has not ended. Cancel it first.")
+        row = Execution.objects.filter(pk=execution.pk)
+        gone = row.filter(deleted_at=None, status__in=[*ENDED, Status.CREATED])
+        if not gone.update(deleted_at=timezone.now(), deleted_by=by) and row.filter(deleted_at=None).exists():
+            raise StillAlive(f"{execution.name!r} has not ended. Cancel it first.")
         announce([execution.pk])
     execution.refresh_from_db()
     return execution
@@ -392,7 +392,7 @@ def save_execution(execution: Execution, *, by: Any, **fields: Any) -> Execution
     require(by, Operation.RUN, execution)
     unknown = sorted(set(fields) - {"name", "description"})
     if unknown:
-        raise ValidationError({name: "This field of an execution cannot be set." for name in unknown})
+        raise ValidationError(dict.fromkeys(unknown, "This field of an execution cannot be set."))
     if "name" in fields:
         fields["name"] = fields["name"].strip()
         if not 0 < len(fields["name"]) <= NAME_LENGTH:

@@ -34,7 +34,7 @@ def decide_outcome(
 
     `stopped_for` is why the host stopped it (CANCELLED, TIMEOUT), None when it did not.
     """
-    used = {"cpu_seconds": death.cpu_seconds, "peak_memory_bytes": death.max_rss_bytes}
+    used: dict[str, Any] = {"cpu_seconds": death.cpu_seconds, "peak_memory_bytes": death.max_rss_bytes}
     if stopped_for == Reason.CANCELLED:
         return Outcome(Status.ENDED_CANCELLED, Reason.CANCELLED, "", **used)
     if stopped_for == Reason.TIMEOUT:
@@ -43,7 +43,7 @@ def decide_outcome(
     if report is None:
         return Outcome(Status.ENDED_ERROR, Reason.CRASHED, f"crashed: {last_words(death)}", **used)
     message = str(report.get("message") or "")[:MAX_MESSAGE]
-    output = {"output": report.get("output"), "has_output": bool(report.get("has_output"))}
+    output: dict[str, Any] = {"output": report.get("output"), "has_output": bool(report.get("has_output"))}
     match report.get("status"):
         case "success":
             return Outcome(Status.ENDED_SUCCESS, "", message, **output, **used)

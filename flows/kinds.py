@@ -14,7 +14,8 @@ FLOW = register(
             "max_runtime_minutes", "priority", "is_readonly", *AUDIT,
         ),
         write=(
-            "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority", "is_readonly",
+            "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority",
+            "is_readonly",
         ),
         references={"project": "project"},
         large=("script", "input_schema"),

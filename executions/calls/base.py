@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 
 from access.models import User
-from access.permissions import Operation, PermissionRefused, may
+from access.permissions import Operation, PermissionRefused, may, may_in_project
+from executions.database import fetch, from_jsonb
 from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED
 from executions.models import Execution
 from projects.models import Project
@@ -38,6 +39,7 @@ class Caller:
     host_id: int
     attempt: int
     project_id: UUID
+    root_id: UUID
     is_productive: bool
     user: User | None
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
@@ -77,23 +79,28 @@ def refusal(error: Exception) -> CallRefused:
     return CallRefused("InvalidInputError", words)
 
 
+SNAPSHOT = (
+    "id", "name", "type", "status", "reason", "message", "output_value", "project_id", "flow_id", "parent_id",
+    "is_productive", "created_at", "ended_at",
+)  # fmt: skip
+
+
 def snapshot(execution: Execution) -> dict[str, Any]:
     """Return what a flow may see of an execution when it is handed one."""
-    return {
-        "id": execution.pk,
-        "name": execution.name,
-        "type": execution.type,
-        "status": execution.status,
-        "reason": execution.reason,
-        "message": execution.message,
-        "output_value": execution.output_value,
-        "project_id": execution.project_id,
-        "flow_id": execution.flow_id,
-        "parent_id": execution.parent_id,
-        "is_productive": execution.is_productive,
-        "created_at": execution.created_at,
-        "ended_at": execution.ended_at,
-    }
+    return {name: getattr(execution, name) for name in SNAPSHOT}
+
+
+def lock_snapshots(ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return the snapshots of these executions; an end that happens now waits for the caller's commit."""
+    rows = fetch(
+        f"SELECT {', '.join(SNAPSHOT)} FROM executions_execution WHERE id = ANY(%s) ORDER BY id FOR SHARE",
+        (ids,),
+    )
+    found = {}
+    for row in rows:
+        found[row[0]] = dict(zip(SNAPSHOT, row, strict=True))
+        found[row[0]]["output_value"] = from_jsonb(found[row[0]]["output_value"])
+    return found
 
 
 # -- Finding -----------------------------------------------------------------------------------------------
@@ -144,6 +151,25 @@ def find_execution(caller: Caller, key: Any, operation: Operation) -> Execution:
 
 
 # -- Reading arguments -------------------------------------------------------------------------------------
+
+
+def find_executions(caller: Caller, keys: list[Any]) -> list[UUID]:
+    """Return the ids of these executions, in order and once each, if the caller may see all of them."""
+    wanted = {str(key): select_id(key) for key in keys}
+    known = [key for key in wanted.values() if key is not None]
+    places = dict(Execution.objects.filter(pk__in=known, deleted_at=None).values_list("pk", "project_id"))
+    seen = {place: may_in_project(caller.user, Operation.READ, place) for place in set(places.values())}
+    for text, key in wanted.items():
+        if key is None or key not in places or not (seen[places[key]] or key == caller.id):
+            raise CallRefused("ResourceNotFoundError", f"There is no execution {text!r}.")
+    return [key for key in wanted.values() if key is not None]
+
+
+def select_id(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 def return_when_of(value: Any) -> str | None:

@@ -19,7 +19,6 @@ from executions.calls.base import (
     whole_of,
 )
 from executions.calls.waiting import wait_for, wait_on
-from executions.database import fetch
 from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import Start, prepare, resume_executions, run_created
@@ -29,8 +28,7 @@ def start(caller: Caller, arguments: dict[str, Any]) -> Any:
     fields = dict(arguments.get("fields") or {})
     wait = return_when_of(arguments.get("wait"))
     orphan = fields.pop("orphan", None)
-    parent = Execution(pk=caller.id, project_id=caller.project_id)
-    parent.root_id = fetch("SELECT root_id FROM executions_execution WHERE id = %s", (caller.id,))[0][0]
+    parent = Execution(pk=caller.id, project_id=caller.project_id, root_id=caller.root_id)
     wanted = Start(
         flow=find_flow(caller, arguments) if arguments.get("type") == "FLOW" else None,
         script=arguments.get("script"),

@@ -5,29 +5,25 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from access.permissions import Operation
 from executions import hosting
 from executions.calls.base import (
     Caller,
     CallRefused,
     Parked,
-    find_execution,
+    find_executions,
+    lock_snapshots,
     number_of,
     return_when_of,
-    snapshot,
 )
 from executions.database import fetch
 from executions.endings import ALL_SUCCEEDED, is_fulfilled
 from executions.lifecycle import ENDED, Status
-from executions.models import Execution
 
 MAX_SLEEP_SECONDS = 10 * 366 * 86400
 
 
 def wait(caller: Caller, arguments: dict[str, Any]) -> Any:
-    ids = [
-        find_execution(caller, key, Operation.READ).pk for key in dict.fromkeys(map(str, arguments["ids"]))
-    ]
+    ids = find_executions(caller, list(arguments["ids"]))
     if caller.id in ids:
         raise CallRefused("InvalidInputError", "An execution cannot wait for itself.")
     timeout = number_of(arguments.get("timeout"), "timeout")
@@ -40,15 +36,10 @@ def wait_on(
 ) -> Any:
     """Return the answer of a wait that is over, else park. `until` is the moment it ends at the latest."""
     # The share lock makes an end that happens now wait for our commit, so that it finds our wait rows.
-    rows = dict(
-        fetch(
-            "SELECT id, status FROM executions_execution WHERE id = ANY(%s) ORDER BY id FOR SHARE",
-            (sorted(ids),),
-        )
-    )
-    statuses = [Status(rows[key]) if key in rows else Status.ENDED_CANCELLED for key in ids]
+    found = lock_snapshots(sorted(ids))
+    statuses = [Status(found[key]["status"]) if key in found else Status.ENDED_CANCELLED for key in ids]
     if is_fulfilled(statuses, return_when):
-        return _waited(ids, return_when, single)
+        return _waited([found[key] for key in ids if key in found], return_when, single)
     if until is not None and until <= time.time():
         raise CallRefused("DependencyTimeoutError", "The wait was not over in time.")
     return wait_for(caller, ids, statuses, return_when, until, single=single)
@@ -87,9 +78,7 @@ def wait_for(
     return Parked(wait, wake_in=wake_in, started=started)
 
 
-def _waited(ids: list[UUID], return_when: str, single: bool) -> Any:
-    found = Execution.objects.in_bulk(ids)
-    snapshots = [snapshot(found[key]) for key in ids if key in found]
+def _waited(snapshots: list[dict[str, Any]], return_when: str, single: bool) -> Any:
     if return_when == ALL_SUCCEEDED:
         for each in snapshots:
             if each["status"] in (Status.ENDED_ERROR, Status.ENDED_CANCELLED):
