@@ -66,7 +66,7 @@ class ExecutionBroker(ORM):
         if not tasks:
             rest = POLL_SECONDS if self._due_in is None else min(POLL_SECONDS, self._due_in)
             self._side_work_at = min(self._side_work_at, now + rest)
-            select.select([lease, bell], [], [], rest)
+            select.select([lease.fileno(), bell.fileno()], [], [], rest)
         return tasks or None
 
     def _hold_lease(self) -> Lease:

@@ -19,7 +19,7 @@ def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows, empty when it has none. Database errors are Django's."""
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(sql, params, prepare=True)  # type: ignore[arg-type]
+        cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -81,7 +81,9 @@ class Execution(models.Model):
     description = models.TextField(blank=True, default="")
     type = models.CharField(max_length=16, choices=Type)
     project = models.ForeignKey("projects.Project", models.PROTECT, related_name="executions", db_index=False)
-    flow = models.ForeignKey("flows.Flow", models.SET_NULL, null=True, related_name="executions", db_index=False)
+    flow = models.ForeignKey(
+        "flows.Flow", models.SET_NULL, null=True, related_name="executions", db_index=False
+    )
     flow_version = models.PositiveIntegerField(null=True)
     script = models.ForeignKey("flows.Script", models.PROTECT, related_name="+", db_index=False)
     is_productive = models.BooleanField(default=True)
@@ -107,8 +109,9 @@ class Execution(models.Model):
     reason = models.CharField(max_length=24, choices=Reason, blank=True, default="")
     version = models.PositiveIntegerField(default=1)
     attempt = models.PositiveIntegerField(default=0)  # claims so far; fences writes
-    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its own process, since it last made progress
-    losses = models.PositiveSmallIntegerField(default=0, db_default=0)  # of its host, since it last made progress
+    # Failures since it last made progress: of its own process, and of its host.
+    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
+    losses = models.PositiveSmallIntegerField(default=0, db_default=0)
     seed = models.UUIDField(default=uuid.uuid4)  # of its random numbers, so that a replay draws the same
     forked_from_id = models.UUIDField(null=True)
     savepoint_retention = models.CharField(
@@ -153,7 +156,10 @@ class Execution(models.Model):
         indexes = [
             # The queue: what a worker claims next.
             models.Index(
-                F("priority").desc(), "ready_at", name="execution_claimable", condition=Q(status=Status.QUEUED)
+                F("priority").desc(),
+                "ready_at",
+                name="execution_claimable",
+                condition=Q(status=Status.QUEUED),
             ),
             # Timers: what becomes due.
             models.Index(
@@ -172,13 +178,13 @@ class Execution(models.Model):
             models.Index("project", F("id").desc(), name="execution_of_project"),
             models.Index("status", F("id").desc(), name="execution_of_status"),
             models.Index("created_by", F("id").desc(), name="execution_of_user"),
-            models.Index(
-                "parent", "id", name="execution_of_parent", condition=Q(parent__isnull=False)
-            ),
+            models.Index("parent", "id", name="execution_of_parent", condition=Q(parent__isnull=False)),
             models.Index("root_id", "id", name="execution_of_root"),
             models.Index(F("id").desc(), name="execution_alive", condition=Q(ended_at=None)),
             models.Index(
-                fields=["name", "-id"], name="execution_of_name", opclasses=["varchar_pattern_ops", "uuid_ops"]
+                fields=["name", "-id"],
+                name="execution_of_name",
+                opclasses=["varchar_pattern_ops", "uuid_ops"],
             ),
             # What is rare among many and can be filtered by.
             models.Index(F("id").desc(), name="execution_in_dev", condition=Q(is_productive=False)),

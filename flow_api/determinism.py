@@ -170,11 +170,12 @@ def install() -> None:
     """Will put the functions above in the place of the real ones, for everything that is imported later."""
     import uuid
 
-    time.time, time.time_ns, time.sleep = _time, _time_ns, _sleep
+    time.time, time.time_ns = _time, _time_ns
+    time.sleep = _sleep  # type: ignore[assignment]
     for name in ("localtime", "gmtime", "ctime"):
         setattr(time, name, _with_default_moment(getattr(time, name)))
     _install_formatting()
-    datetime_module.datetime, datetime_module.date = datetime, date  # type: ignore[misc, assignment]
+    datetime_module.datetime, datetime_module.date = datetime, date  # type: ignore[misc]
     os.urandom = _stream.urandom
     random._urandom = _stream.urandom  # type: ignore[attr-defined]
     uuid._generate_time_safe = None  # type: ignore[attr-defined]
@@ -189,4 +190,4 @@ def _install_formatting() -> None:
     def asctime(moment: Any = None, /) -> str:
         return real_asctime(time.localtime() if moment is None else moment)
 
-    time.strftime, time.asctime = strftime, asctime  # type: ignore[assignment]
+    time.strftime, time.asctime = strftime, asctime

@@ -25,7 +25,7 @@ class Script(models.Model):
     def pin(cls, text: str) -> str:
         """Store `text` unless it is there already and return its SHA-256, the key of its row."""
         digest = hashlib.sha256(text.encode()).hexdigest()
-        cls.objects.bulk_create([cls(sha256=digest, text=text)], ignore_conflicts=True)
+        Script.objects.bulk_create([Script(sha256=digest, text=text)], ignore_conflicts=True)
         return digest
 
 

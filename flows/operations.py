@@ -13,14 +13,14 @@ from projects.models import Project
 from records.models import NAME_LENGTH
 from records.operations import restore_record, save_record, trash_record
 
-BOILERPLATE = '''\
+BOILERPLATE = """\
 import flow_api
 
 
 def handler(system: flow_api.System, this: flow_api.Execution, inputs: dict):
     this.log('hello')
     return this.success('all done')
-'''
+"""
 MAX_SCRIPT_BYTES = 2_000_000
 
 
@@ -123,4 +123,6 @@ def _check_fields(fields: dict[str, Any]) -> None:
             jsonschema.Draft7Validator.check_schema(schema)
         except jsonschema.SchemaError as error:
             where = "/".join(map(str, error.absolute_path)) or "(top)"
-            raise ValidationError({"input_schema": f"Not a JSON Schema: at {where}: {error.message}"}) from error
+            raise ValidationError(
+                {"input_schema": f"Not a JSON Schema: at {where}: {error.message}"}
+            ) from error
