@@ -27,6 +27,7 @@ from executions.flow_libraries import FLOW_LIBRARIES, build_shelf
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 20.0
+SEND_TIMEOUT = 10
 STOP_TIMEOUT = 3.0
 _BOOT = "import sys; sys.path.append(sys.argv[2]); from flow_api.zygote import main; main()"
 _PREFIX = "engine-flow-"
@@ -97,6 +98,7 @@ class Zygote:
         shelf = build_shelf(self._home / "lib", self._libraries)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT, 0))
         with theirs:
             self._process = subprocess.Popen(
                 self._command(theirs.fileno(), shelf),
@@ -106,7 +108,11 @@ class Zygote:
                 start_new_session=True,  # a Ctrl-C at the terminal is the host's to act on
                 cwd="/",
             )
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
 
     def _command(self, control: int, shelf: Path) -> list[str]:
         places = {
@@ -115,9 +121,8 @@ class Zygote:
             "hidden": [str(path) for path in self._hidden],
         }
         config = places | {"control": control, "host_pid": os.getpid()}
-        interpreter = os.path.realpath(
-            sys.executable
-        )  # the venv's link lies in the clone, which flows do not see
+        # Not the virtual environment's link to it, which lies in the clone, where flows do not see it.
+        interpreter = os.path.realpath(sys.executable)
         return [interpreter, "-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(config), str(shelf)]
 
     def _wait_until_ready(self) -> None:
@@ -129,7 +134,6 @@ class Zygote:
                     self.isolation = event.isolation
                     return
             if time.monotonic() > deadline:
-                self.close()
                 raise ZygoteDied(f"the zygote was not ready within {START_TIMEOUT:.0f} s")
 
     @property
@@ -170,8 +174,8 @@ class Zygote:
         assert self._control is not None
         try:
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
-        except (BrokenPipeError, ConnectionError) as error:
-            raise ZygoteDied(str(error)) from error
+        except (BlockingIOError, ConnectionError) as error:
+            raise ZygoteDied(f"the zygote does not listen: {error}") from error
 
     def read_events(self) -> list[Event]:
         """Will return what has happened since the last time, without waiting; raises `ZygoteDied` at its end."""
@@ -239,8 +243,9 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _lock(home: Path) -> int:
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(home / "lock.new", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    (home / "lock.new").rename(home / "lock")  # nobody may find it free before it is ours
     return descriptor
 
 

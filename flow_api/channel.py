@@ -287,9 +287,8 @@ class Channel:
     def arm(self) -> None:
         """Will let a cancel interrupt the main thread from now on, and raise one that came before."""
         self._armed = True
-        signal.pthread_sigmask(
-            signal.SIG_UNBLOCK, (signal.SIGTERM,)
-        )  # the zygote blocks it, so that none is lost
+        # The zygote blocks it, so that none is lost between the fork and here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
         if self.signal is not None:
             raise self.signal
 

@@ -36,12 +36,12 @@ from flow_api.frame import Frame
 from flow_api.sandbox import kernel, namespaces
 from flow_api.sandbox.cage import Cage, Plan, Slot
 
+# Every page that is in memory makes every fork slower, so asyncio (a quarter of it all) is for its users to import.
 PRELOADED = (
-    "asyncio", "base64", "collections.abc", "concurrent.futures", "csv", "dataclasses", "datetime", "decimal", "email",
-    "enum", "functools", "hashlib", "hmac", "http.client", "inspect", "io", "itertools", "json", "logging", "math",
-    "pathlib", "random", "re", "secrets", "shutil", "ssl", "string", "subprocess", "tempfile", "textwrap", "threading",
-    "time", "traceback", "typing", "urllib.parse", "urllib.request", "uuid", "xml.etree.ElementTree", "zoneinfo",
-    "dateutil.parser", "dateutil.relativedelta", "httpx", "yaml",
+    "base64", "collections.abc", "csv", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "hmac",
+    "inspect", "io", "itertools", "json", "logging", "math", "pathlib", "random", "re", "secrets", "shutil", "string",
+    "subprocess", "tempfile", "textwrap", "threading", "time", "traceback", "typing", "urllib.parse", "uuid",
+    "zoneinfo", "dateutil.parser", "dateutil.relativedelta", "httpx", "yaml",
 )  # fmt: skip
 
 
@@ -128,24 +128,25 @@ class Zygote:
     # the host's side
 
     def _listen(self) -> bool:
-        while True:
-            try:
-                data, descriptors, _, _ = socket.recv_fds(self._control, 256 * 1024, 2)
-            except BlockingIOError:
-                return True
-            except ConnectionError:
+        """One message at a time: a host that asks for much must not keep us from burying what has ended."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 256 * 1024, 2)
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            return False
+        try:
+            message: dict[str, Any] = json.loads(data) if data else {"stop": True}
+            if "stop" in message:
                 return False
-            try:
-                message: dict[str, Any] = json.loads(data) if data else {"stop": True}
-                if "stop" in message:
-                    return False
-                if "spawn" in message:
-                    self._spawn(message, descriptors)
-                elif "kill" in message:
-                    self._signal(message["kill"], message["signal"])
-            finally:
-                for descriptor in descriptors:
-                    os.close(descriptor)
+            if "spawn" in message:
+                self._spawn(message, descriptors)
+            elif "kill" in message:
+                self._signal(message["kill"], message["signal"])
+            return True
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def _tell(self, message: dict[str, Any], ancillary: list[Any] | None = None) -> None:
         self._outbox.append((json.dumps(message).encode(), ancillary or []))

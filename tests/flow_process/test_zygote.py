@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,7 +155,6 @@ def test_a_zygote_that_cannot_start_says_so(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("executions.zygote._BOOT", "raise SystemExit(3)")
     with pytest.raises(ZygoteDied):
         zygote.start()
-    zygote.close()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -175,4 +173,24 @@ def test_the_doctor_is_told_every_layer() -> None:
 
 def test_the_folder_is_where_it_was_asked_for(own_zygote: Zygote, tmp_path: Path) -> None:
     assert [path.name.startswith("engine-flow-") for path in tmp_path.iterdir()] == [True]
-    assert not list(Path(tempfile.gettempdir()).glob(f"engine-flow-*{os.getpid()}-none"))
+
+
+def test_a_host_that_asks_for_much_still_hears_of_the_ends(zygote: Zygote) -> None:
+    """Each run that ends lets the next one begin, so that the zygote never runs out of requests."""
+    waiting = 40
+    order: list[str] = []
+    open_runs = {}
+    for number in range(4):
+        open_runs[f"busy-{number}"] = zygote.spawn(f"busy-{number}", LIMITS)
+    while order.count("exited") < 40:
+        select.select([zygote], [], [], 5)
+        for event in zygote.read_events():
+            order.append(type(event).__name__.lower())
+            if isinstance(event, Spawned):
+                channel, output = open_runs.pop(event.key)
+                channel.close()  # which ends it
+                os.close(output)
+                if waiting > 4:
+                    waiting -= 1
+                    open_runs[f"busy-{waiting + 4}"] = zygote.spawn(f"busy-{waiting + 4}", LIMITS)
+    assert order.index("exited") < 30
