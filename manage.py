@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from engine_site.embedded_postgres import EmbeddedPostgres
 from engine_site.environment import CannotStart, Environment, read_environment
+from engine_site.launch import launch
 
 WITHOUT_DATABASE = {"up", "help", "--help", "-h", "version", "--version", "check", "collectstatic"}
 
@@ -28,7 +29,10 @@ def main() -> None:
     """Run the command that the arguments name; settings that cannot be used end it with one clear message."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engine_site.settings")
     try:
-        with database_for(sys.argv, read_environment()):
+        environment = read_environment()
+        if sys.argv[1:] == ["up"]:
+            return launch(environment)
+        with database_for(sys.argv, environment):
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)

@@ -1,6 +1,6 @@
 """What must be in place before the parts start: tables, the first user, demo content, static files.
 
-`manage.py up` calls each step in turn; every step is quick and changes nothing when there is nothing to do.
+`launch.py` calls each step in turn; every step is quick and changes nothing when there is nothing to do.
 """
 
 import fcntl

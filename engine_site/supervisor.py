@@ -1,7 +1,7 @@
 """Keeps the parts of a running Engine alive: the embedded PostgreSQL, the web process and the workers.
 
-`manage.py up` calls it. One thread, one loop: it passes on what the parts say, restarts what died, and stops
-everything in order. What the parts need before they start is made in `preparation.py`.
+`launch.py` calls it. One thread, one loop: it passes on what the parts say, restarts what died, and stops
+everything in order. It knows no Django, and leaves what the parts need to `preparation.py`.
 """
 
 import ctypes
@@ -12,7 +12,6 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,10 +31,6 @@ LONGEST_BACK_OFF_SECONDS = 10.0
 CALM_SECONDS = 60.0  # a part that ran this long has recovered
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class StopAsked(Exception):
-    """SIGINT or SIGTERM came before everything was up."""
 
 
 class PortTaken(CannotStart):
@@ -154,34 +149,21 @@ class Supervisor:
             self.console.say("Killed.", warning=True)
             os._exit(1)
 
-    def start_database(self) -> None:
-        """Start the embedded PostgreSQL, if the settings name no other."""
+    def start_database(self) -> bool:
+        """Start the embedded PostgreSQL, if the settings name no other; tell whether it is a new one."""
         if self.database is None:
-            return
+            return False
         began = time.monotonic()
         is_new = not self.database.folder.exists()
         if is_new:
             self.console.say(f"Setting up a PostgreSQL in {self.database.folder}.")
         self.database.start()
         self.console.say(f"PostgreSQL started ({time.monotonic() - began:.1f} s).")
+        return is_new
 
-    def start_parts(self, web: socket.socket, has_worker: bool) -> None:
-        """Start the web process and the workers, side by side."""
-        variables = {"ENGINE_DATA": str(self.environment.data)}
-        daphne = [sys.executable, "-m", "daphne", "--fd", str(web.fileno()), "-v", "0", "--no-server-name"]
-        daphne += ["--application-close-timeout", "2"]
-        if self.environment.behind_tls:
-            daphne.append("--proxy-headers")
-        web_part = Part(
-            "web",
-            [*daphne, "engine_site.asgi:application"],
-            variables | {"ENGINE_ROLE": "web"},
-            sockets=(web.fileno(),),
-        )
-        self.parts = [web_part]
-        worker = [sys.executable, str(CLONE / "manage.py"), "worker"]
-        for number in range(1, self.environment.workers + 1 if has_worker else 1):
-            self.parts.append(Part(f"worker {number}", worker, variables | {"ENGINE_ROLE": "worker"}))
+    def start_parts(self, parts: list[Part]) -> None:
+        """Start the parts, side by side."""
+        self.parts = parts
         for part in self.parts:
             self._start(part)
 

@@ -49,6 +49,7 @@ def test_a_synchronous_server_is_served_too() -> None:
     assert not iscoroutinefunction(serve)
     answer: Any = serve(request_for("/static/app.css"))
     assert b"".join(answer.streaming_content) == b"body {}"
+    answer.file_to_stream.close()
 
 
 @pytest.mark.asyncio
