@@ -17,7 +17,7 @@ from flows.models import Flow, Script
 from projects.models import Project
 from tests.cast import Cast, make_cast
 from tests.executions.cluster import Fleet
-from tests.executions.hosts import StandIn, sweep
+from tests.executions.hosts import StandIn, clear_queue, sweep
 from tests.executions.stage import Stage
 from tests.invariants import check_invariants, tree_of
 
@@ -69,6 +69,8 @@ def hosts(stage: Stage) -> Iterator[Callable[..., StandIn]]:
         for host in made:
             host.leave()
         sweep()
+        cancel_executions(tree_of(stage.ids))
+        clear_queue()
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Status
 from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
 from executions.moves import Outcome
+from executions.savepoints import Request
 
+CANCELLED = Outcome(Status.ENDED_CANCELLED, "cancelled")
 SUCCESS = Outcome(Status.ENDED_SUCCESS, "", "done")
 FAILURE = Outcome(Status.ENDED_ERROR, "raised", "it failed")
 
@@ -24,6 +26,7 @@ class StandIn:
     def __init__(self, slots: int = 4) -> None:
         self.lease = Lease(Process.Role.HOST, slots=slots)
         self.id = self.lease.id
+        self._calls = 0
 
     def claim(self) -> list[UUID]:
         return [moved.id for moved in hosting.claim(self.id)]
@@ -42,7 +45,8 @@ class StandIn:
 
     def call(self, execution_id: UUID, name: str, **arguments: Any) -> Any:
         """Answer a call of this execution's flow: a value, or what it parked for."""
-        return answer(self.caller(execution_id), name, arguments)
+        self._calls += 1
+        return answer(self.caller(execution_id), Request(self._calls, name, arguments))
 
     def start_child(self, execution_id: UUID, *, wait: str | None = None, **fields: Any) -> UUID:
         """Start a child as a flow does; with `wait` the parent is parked and the child runs in its place."""
@@ -64,8 +68,15 @@ class StandIn:
     def end(self, *ids: UUID, outcome: Outcome = SUCCESS, attempt: int | None = None) -> list[UUID]:
         """End these, in their present attempt or the one given; returns those that it was allowed to end."""
         attempts = dict(Execution.objects.filter(pk__in=ids).values_list("pk", "attempt"))
-        ended, _resumed = hosting.end(self.id, [(key, attempt or attempts[key], outcome) for key in ids])
-        return ended
+        return hosting.end(self.id, [(key, attempt or attempts[key], outcome) for key in ids])[0]
+
+    def ready(self) -> set[UUID]:
+        """Return those of its waiting executions whose wait is over."""
+        return {key for key, held in hosting.held_by(self.id).items() if held.is_ready}
+
+    def told_to_stop(self) -> set[UUID]:
+        """Return those of its executions whose end was asked for."""
+        return {key for key, held in hosting.held_by(self.id).items() if held.cancel_requested}
 
     def running(self) -> int:
         return Execution.objects.filter(host_id=self.id, status=Status.RUNNING).count()
@@ -82,3 +93,11 @@ class StandIn:
 def sweep() -> list[UUID]:
     """Sweep as every host does every other second."""
     return hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
+
+
+def clear_queue() -> None:
+    """End what is still queued: one that began and was cancelled is resumed once more by a host, to hear of it."""
+    broom = StandIn(slots=10_000)
+    while held := broom.claim():
+        broom.end(*held, outcome=CANCELLED)
+    broom.leave()

@@ -110,7 +110,7 @@ def test_cancel_against_claim(stage: Stage, host: StandIn) -> None:
         execution.refresh_from_db()
         if claimed:  # the host got it: it knows that it is to stop
             assert execution.status == Status.RUNNING and execution.cancel_requested_at is not None
-            assert hosting.cancelled_here(host.id) == [execution.pk]
+            assert host.told_to_stop() == {execution.pk}
             host.end(execution.pk)
         else:
             assert execution.status == Status.ENDED_CANCELLED and execution.host_id is None

@@ -12,6 +12,7 @@ import pytest
 
 from executions.hosted_run import MAX_FRAME, ChannelBroken, HostedRun
 from executions.log import Line
+from executions.savepoints import Journal
 
 
 def frame(message: Any) -> bytes:
@@ -28,7 +29,7 @@ class Wire:
         ours.setblocking(False)
         os.set_blocking(self.output_read, False)
         assignment = cast(Any, SimpleNamespace(id=uuid4()))
-        self.run = HostedRun(assignment, cast(Any, None), ours, self.output_read)
+        self.run = HostedRun("key", assignment, cast(Any, None), Journal(), ours, self.output_read)
 
     def read(self) -> list[dict[str, Any]]:
         return list(self.run.read_frames())

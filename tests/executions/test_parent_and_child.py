@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 
-from executions import hosting
 from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import cancel_executions
@@ -67,7 +66,7 @@ def test_the_parent_ends(
         assert (row.status, row.reason) == (Status.ENDED_CANCELLED, "parent_ended")
     if stopped and is_claimed:
         assert row.status == Status.RUNNING, "its host stops it and has the last word"
-        assert hosting.cancelled_here(host.id) == [child]
+        assert host.told_to_stop() == {child}
 
 
 def test_the_awaited_childs_end_does_not_end_the_parent(stage: Stage, host: StandIn) -> None:
