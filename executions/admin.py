@@ -208,7 +208,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
             "title": "Cancel this execution?",
             "description": "It is asked to stop, and after some seconds made to. Its own children end with it.",
             "form_class": None,
-            "form_submit_text": "Cancel the execution",
+            "form_submit_text": "Yes, cancel it",
         },
     )
     def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

@@ -71,7 +71,7 @@ class FlowAdmin(OperatedAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "script":
             style = "font-family: ui-monospace, monospace; font-size: 0.8rem; min-height: 24rem"
-            kwargs["widget"] = UnfoldAdminTextareaWidget(attrs={"style": style, "spellcheck": "false"})
+            kwargs["widget"] = UnfoldAdminTextareaWidget(attrs={"style": style, "spellcheck": "false", "wrap": "off"})
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "script" and field is not None:
             field.strip = False  # the last line's end and the indentation of the first belong to the script
