@@ -112,6 +112,21 @@ def request_cancel(ids: list[UUID], reason: Reason) -> list[UUID]:
     return [row.id for row in ended]
 
 
+_TREE = """
+WITH RECURSIVE tree AS (
+    SELECT id, host_id, status FROM executions_execution WHERE id = ANY(%(ids)s) AND ended_at IS NULL
+    UNION
+    SELECT c.id, c.host_id, c.status FROM executions_execution c JOIN tree ON c.parent_id = tree.id
+    WHERE NOT c.orphan AND c.ended_at IS NULL
+)
+"""
+
+
+def living_tree(ids: list[UUID]) -> list[UUID]:
+    """Return those of `ids` that live, and the living children that belong to them, all the way down."""
+    return [row[0] for row in fetch(_TREE + "SELECT id FROM tree", {"ids": ids})]
+
+
 def is_fulfilled(statuses: list[Any], return_when: str) -> bool:
     """Tell whether a wait on executions in these states is over. An empty wait is over at once."""
     ended = [Status(status).name.startswith("ENDED") for status in statuses]

@@ -28,6 +28,7 @@ class LateWrite(Exception):
 
 # -- Claim --------------------------------------------------------------------------------------------------
 
+_NO_MAINTENANCE = " AND NOT EXISTS (SELECT 1 FROM executions_maintenance)"
 _LOCK_HOST = "SELECT slots FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
 _FREE = (
     "LIMIT greatest(0, %(slots)s - (SELECT count(*) FROM executions_execution r"
@@ -42,7 +43,7 @@ def claim(host_id: int) -> list[Moved]:
         if not locked:
             return []
         return moves.move(
-            "e.host_id IS NULL",
+            "e.host_id IS NULL" + _NO_MAINTENANCE,
             Status.RUNNING,
             {"host": host_id, "slots": locked[0][0]},
             sets=", host_id = %(host)s, attempt = e.attempt + 1",
@@ -152,7 +153,7 @@ def park(
         raise LateWrite
 
 
-_RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s"
+_RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + _NO_MAINTENANCE
 
 
 def resume(host_id: int, ids: list[UUID]) -> list[UUID]:

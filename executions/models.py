@@ -300,3 +300,18 @@ class Savepoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.call}"
+
+
+class Maintenance(models.Model):
+    """While its one row is here, no worker takes on or resumes executions."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    started_at = models.DateTimeField(default=timezone.now)
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    note = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "maintenance"
+
+    def __str__(self) -> str:
+        return f"maintenance since {self.started_at:%Y-%m-%d %H:%M}"

@@ -16,9 +16,8 @@ from django.utils import timezone
 
 from access.permissions import Operation, PermissionRefused, may_in_project, require
 from executions import moves
-from executions.announce import announce, announce_ready, announce_to_host
-from executions.database import fetch
-from executions.endings import after_end, request_cancel
+from executions.announce import announce, announce_ready
+from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, SavepointRetention
 from flows.models import Flow, Script
@@ -33,10 +32,6 @@ class AlreadyEnded(Exception):
 
 class NotRunnable(Exception):
     """The execution was started before; only one in the state CREATED can be run."""
-
-
-class NotPaused(Exception):
-    """The execution is not paused; there is nothing to resume."""
 
 
 class StillAlive(Exception):
@@ -243,16 +238,6 @@ def run_created(execution_id: UUID) -> None:
         raise NotRunnable("This execution was started before. Use rerun to start another one like it.")
 
 
-_TREE = """
-WITH RECURSIVE tree AS (
-    SELECT id, host_id, status FROM executions_execution WHERE id = ANY(%(ids)s) AND ended_at IS NULL
-    UNION
-    SELECT c.id, c.host_id, c.status FROM executions_execution c JOIN tree ON c.parent_id = tree.id
-    WHERE NOT c.orphan AND c.ended_at IS NULL
-)
-"""
-
-
 def cancel_execution(execution: Execution, *, by: Any) -> Execution:
     """Ask for the end of an execution and of the children that belong to it.
 
@@ -268,81 +253,11 @@ def cancel_execution(execution: Execution, *, by: Any) -> Execution:
 def cancel_executions(ids: list[UUID]) -> list[UUID]:
     """Ask for the end of these executions and their trees; returns the ids of those that were alive."""
     with transaction.atomic():
-        tree = _living_tree(ids)
+        tree = living_tree(ids)
         ended = request_cancel(tree, Reason.CANCELLED) if tree else []
         if ended:
             after_end(ended)
     return tree
-
-
-def _living_tree(ids: list[UUID]) -> list[UUID]:
-    return [row[0] for row in fetch(_TREE + "SELECT id FROM tree", {"ids": ids})]
-
-
-def pause_execution(execution: Execution, *, by: Any) -> Execution:
-    """Pause an execution and the children that belong to it. Raises AlreadyEnded.
-
-    One that runs pauses at its next call; until then the pause is a wish. A paused one costs no process.
-    """
-    require(by, Operation.RUN, execution)
-    if not pause_executions([execution.pk]):
-        raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to pause.")
-    execution.refresh_from_db()
-    return execution
-
-
-def pause_executions(ids: list[UUID]) -> list[UUID]:
-    """Pause these executions and their trees; returns the ids of those that are alive."""
-    with transaction.atomic():
-        tree = _living_tree(ids)
-        if not tree:
-            return []
-        moves.move(
-            "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED' AND e.cancel_requested_at IS NULL",
-            Status.PAUSED,
-            {"ids": tree},
-            reason=Reason.PAUSED,
-            tail="ORDER BY e.id FOR NO KEY UPDATE",
-        )
-        flagged = fetch(
-            """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
-            WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
-            RETURNING id, host_id""",
-            (tree,),
-        )
-        announce([row[0] for row in flagged])
-        announce_to_host(row[1] for row in flagged)
-    return tree
-
-
-def resume_execution(execution: Execution, *, by: Any) -> Execution:
-    """Let a paused execution and the children that belong to it go on. Raises NotPaused."""
-    require(by, Operation.RUN, execution)
-    if not resume_executions([execution.pk]):
-        raise NotPaused(f"{execution.name!r} is not paused.")
-    execution.refresh_from_db()
-    return execution
-
-
-def resume_executions(ids: list[UUID]) -> list[UUID]:
-    """Let these executions and their trees go on where they are paused; returns the ids of those that were."""
-    with transaction.atomic():
-        tree = _living_tree(ids)
-        spared = fetch(
-            "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
-            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL AND host_id IS NOT NULL RETURNING id",
-            (tree,),
-        )
-        announce([row[0] for row in spared])
-        later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
-        paused, params = [Status.PAUSED], {"ids": tree}
-        resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
-        resumed += moves.move(
-            "e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused
-        )
-        if resumed:
-            announce_ready()
-    return [row[0] for row in spared] + [row.id for row in resumed]
 
 
 def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:

@@ -7,7 +7,8 @@ from executions import hosting
 from executions.announce import announce
 from executions.calls.base import Caller, CallRefused, PutDown, find_execution, snapshot
 from executions.database import fetch, jsonb
-from executions.operations import cancel_executions, pause_executions, resume_executions
+from executions.operations import cancel_executions
+from executions.pausing import pause_executions, resume_executions
 from executions.restoring import find_savepoint, restore_hosted
 
 

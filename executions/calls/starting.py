@@ -21,7 +21,8 @@ from executions.calls.base import (
 from executions.calls.waiting import wait_for, wait_on
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, prepare, resume_executions, run_created
+from executions.operations import Start, prepare, run_created
+from executions.pausing import resume_executions
 
 
 def start(caller: Caller, arguments: dict[str, Any]) -> Any:

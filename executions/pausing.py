@@ -1,0 +1,137 @@
+"""Pausing: one execution with its tree, all of a project, or the taking on of work altogether (maintenance).
+
+A paused execution has no process. Resuming queues it, and it goes on from its last savepoint.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from access.permissions import Operation, PermissionRefused, is_unrestricted, require
+from executions import moves
+from executions.announce import announce, announce_ready, announce_to_host
+from executions.database import fetch
+from executions.endings import living_tree
+from executions.lifecycle import Reason, Status
+from executions.models import Execution, Maintenance, Process
+from executions.operations import AlreadyEnded
+from projects.models import Project
+
+
+class NotPaused(Exception):
+    """The execution is not paused; there is nothing to resume."""
+
+
+def pause_execution(execution: Execution, *, by: Any) -> Execution:
+    """Pause an execution and the children that belong to it. Raises AlreadyEnded.
+
+    One that runs pauses at its next call; until then the pause is a wish. A paused one costs no process.
+    """
+    require(by, Operation.RUN, execution)
+    if not pause_executions([execution.pk]):
+        raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to pause.")
+    execution.refresh_from_db()
+    return execution
+
+
+def pause_executions(ids: list[UUID]) -> list[UUID]:
+    """Pause these executions and their trees; returns the ids of those that are alive."""
+    with transaction.atomic():
+        tree = living_tree(ids)
+        if not tree:
+            return []
+        moves.move(
+            "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED' AND e.cancel_requested_at IS NULL",
+            Status.PAUSED,
+            {"ids": tree},
+            reason=Reason.PAUSED,
+            tail="ORDER BY e.id FOR NO KEY UPDATE",
+        )
+        flagged = fetch(
+            """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
+            WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
+            RETURNING id, host_id""",
+            (tree,),
+        )
+        announce([row[0] for row in flagged])
+        announce_to_host(row[1] for row in flagged)
+    return tree
+
+
+def resume_execution(execution: Execution, *, by: Any) -> Execution:
+    """Let a paused execution and the children that belong to it go on. Raises NotPaused."""
+    require(by, Operation.RUN, execution)
+    if not resume_executions([execution.pk]):
+        raise NotPaused(f"{execution.name!r} is not paused.")
+    execution.refresh_from_db()
+    return execution
+
+
+def resume_executions(ids: list[UUID]) -> list[UUID]:
+    """Let these executions and their trees go on where they are paused; returns the ids of those that were."""
+    with transaction.atomic():
+        tree = living_tree(ids)
+        spared = fetch(
+            "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
+            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL AND host_id IS NOT NULL RETURNING id",
+            (tree,),
+        )
+        announce([row[0] for row in spared])
+        later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
+        paused, params = [Status.PAUSED], {"ids": tree}
+        resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
+        resumed += moves.move(
+            "e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused
+        )
+        if resumed:
+            announce_ready()
+    return [row[0] for row in spared] + [row.id for row in resumed]
+
+
+def pause_project(project: Project, *, by: Any) -> int:
+    """Pause all that lives in a project; returns how many executions that are."""
+    require(by, Operation.RUN, project)
+    return len(pause_executions(_alive_in(project)))
+
+
+def resume_project(project: Project, *, by: Any) -> int:
+    """Let all that is paused in a project go on; returns how many executions that are."""
+    require(by, Operation.RUN, project)
+    return len(resume_executions(_alive_in(project)))
+
+
+def _alive_in(project: Project) -> list[UUID]:
+    return list(Execution.objects.filter(project=project, ended_at=None).values_list("pk", flat=True))
+
+
+def maintenance() -> Maintenance | None:
+    """Return the maintenance that is on, or None."""
+    return Maintenance.objects.select_related("started_by").first()
+
+
+def start_maintenance(*, by: Any, note: str = "") -> Maintenance:
+    """Let no worker take on or resume executions until `end_maintenance`. What runs goes on to its next wait."""
+    _require_staff(by)
+    starter = None if by._state.adding else by  # the command line is nobody
+    found, _ = Maintenance.objects.get_or_create(
+        pk=1, defaults={"started_by": starter, "note": note.strip()[:200]}
+    )
+    return found
+
+
+def end_maintenance(*, by: Any) -> bool:
+    """Let the workers go on; tells whether maintenance was on."""
+    _require_staff(by)
+    with transaction.atomic():
+        was_on = Maintenance.objects.all().delete()[0] > 0
+        announce_ready()
+        announce_to_host(
+            Process.objects.filter(role=Process.Role.HOST, ended_at=None).values_list("pk", flat=True)
+        )
+    return was_on
+
+
+def _require_staff(by: Any) -> None:
+    if not is_unrestricted(by):
+        raise PermissionRefused("Only staff may start and end maintenance.")
