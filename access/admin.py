@@ -39,7 +39,7 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "is_active", "is_staff", "is_superuser", "last_login")
+    list_display = ("username", "email", "standing", "last_login")
     list_filter = ("is_staff", "is_active")
     search_fields = ("username__istartswith", "email__istartswith")
     search_help_text = "User name or e-mail address, from its beginning"
@@ -63,6 +63,12 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser
+
+    @display(description="Standing", label={"Superuser": "info", "Staff": "info", "Switched off": "danger"})
+    def standing(self, user: User) -> str:
+        if not user.is_active:
+            return "Switched off"
+        return "Superuser" if user.is_superuser else "Staff" if user.is_staff else "User"
 
     @display(description="API keys")
     def keys(self, user: User) -> str:

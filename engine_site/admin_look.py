@@ -57,6 +57,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Engine",
                 "items": [
                     _entry("Processes", "memory", "executions_process"),
+                    _entry("Maintenance", "build", "executions_maintenance"),
                     _entry("Log lines", "notes", "executions_logline"),
                     _entry("Transitions", "swap_horiz", "executions_transition"),
                     _entry("Savepoints", "bookmark", "executions_savepoint"),

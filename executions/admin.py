@@ -6,6 +6,7 @@ It shows; only Cancel and Rerun act, and they do it through the operations.
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -15,11 +16,12 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from access.admin_forms import OperatedAdmin
 from access.admin_lists import ReadOnlyAdmin
 from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
-from executions import operations
+from executions import operations, pausing
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
-from executions.models import Execution, LogLine, Process, Savepoint, Transition, Wait
+from executions.models import Execution, LogLine, Maintenance, Process, Savepoint, Transition, Wait
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (
@@ -84,7 +86,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
         "pinned",
         "traces",
     )
-    actions = ("cancel_chosen", "rerun_chosen")
+    actions = ("cancel_chosen", "rerun_chosen", "pause_chosen", "resume_chosen")
     actions_detail = ("cancel", "rerun")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Execution]":
@@ -198,6 +200,20 @@ class ExecutionAdmin(ReadOnlyAdmin):
     @admin.action(description="Rerun the chosen")
     def rerun_chosen(self, request: HttpRequest, executions: "QuerySet[Execution]") -> None:
         self.do_to_each(request, executions, lambda each: self._rerun(request, each), "Started again:")
+
+    @admin.action(description="Pause the chosen")
+    def pause_chosen(self, request: HttpRequest, executions: "QuerySet[Execution]") -> None:
+        def pause(execution: Execution) -> None:
+            pausing.pause_execution(execution, by=request.user)
+
+        self.do_to_each(request, executions, pause, "Asked for a pause of", (operations.AlreadyEnded,))
+
+    @admin.action(description="Resume the chosen")
+    def resume_chosen(self, request: HttpRequest, executions: "QuerySet[Execution]") -> None:
+        def resume(execution: Execution) -> None:
+            pausing.resume_execution(execution, by=request.user)
+
+        self.do_to_each(request, executions, resume, "Resumed", (pausing.NotPaused,))
 
     @action(
         description="Cancel",
@@ -388,6 +404,28 @@ class ProcessAdmin(ReadOnlyAdmin):
     @display(description="Alive", boolean=True)
     def alive(self, process: Process) -> bool:
         return process.is_alive
+
+
+@admin.register(Maintenance)
+class MaintenanceAdmin(OperatedAdmin):
+    """While the one row is here, no worker takes on or resumes executions. Adding it starts that, ending removes it."""
+
+    list_display = ("started_at", "started_by", "note")
+    list_select_related = ("started_by",)
+    fields = ("note",)
+    actions = ("end_chosen",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Maintenance:
+        if pausing.maintenance() is not None:
+            raise ValidationError("Maintenance is on already.")
+        return pausing.start_maintenance(by=request.user, note=fields["note"])
+
+    @admin.action(description="End maintenance")
+    def end_chosen(self, request: HttpRequest, found: "QuerySet[Maintenance]") -> None:
+        self.do_to_each(request, found, lambda each: pausing.end_maintenance(by=request.user), "Ended")
 
 
 # -- What django-q2 keeps for itself ------------------------------------------------------------------------

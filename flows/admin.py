@@ -33,7 +33,7 @@ class FlowAdmin(OperatedAdmin):
     """Flows. Nothing is removed here: flows go to the trash, and executions keep the script they run."""
 
     form = FlowForm
-    list_display = ("name", "project", "version", "has_syntax_error", "modified_at", "modified_by")
+    list_display = ("name", "project", "version", "soundness", "modified_at", "modified_by")
     list_select_related = ("project", "modified_by")
     list_filter = (TrashFilter, "has_syntax_error")
     list_lookups = ("project",)
@@ -71,11 +71,17 @@ class FlowAdmin(OperatedAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "script":
             style = "font-family: ui-monospace, monospace; font-size: 0.8rem; min-height: 24rem"
-            kwargs["widget"] = UnfoldAdminTextareaWidget(attrs={"style": style, "spellcheck": "false", "wrap": "off"})
+            kwargs["widget"] = UnfoldAdminTextareaWidget(
+                attrs={"style": style, "spellcheck": "false", "wrap": "off"}
+            )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "script" and field is not None:
             field.strip = False  # the last line's end and the indentation of the first belong to the script
         return field
+
+    @display(description="Script", label={"Sound": "success", "Problem": "danger"})
+    def soundness(self, flow: Flow) -> str:
+        return "Problem" if flow.has_syntax_error else "Sound"
 
     @display(description="Problems")
     def problems(self, flow: Flow) -> str:

@@ -20,7 +20,7 @@ from projects.models import Project
 class ProjectAdmin(OperatedAdmin):
     """Projects. The Default project can be neither renamed nor put into the trash."""
 
-    list_display = ("name", "description", "is_readonly", "created_at", "deleted_at")
+    list_display = ("name", "description", "protection", "created_at", "deleted_at")
     list_filter = (TrashFilter,)
     search_fields = ("name__istartswith",)
     search_help_text = "Name, from its beginning"
@@ -39,6 +39,10 @@ class ProjectAdmin(OperatedAdmin):
 
     def view_on_site(self, project: Project) -> str:
         return reverse("project-detail", args=[project.pk])
+
+    @display(description="Protection")
+    def protection(self, project: Project) -> str:
+        return "Read-only" if project.is_readonly else "–"
 
     @display(description="Members")
     def members(self, project: Project) -> str:

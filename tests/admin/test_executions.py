@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from executions.lifecycle import Status
-from executions.models import Execution
+from executions.models import Execution, Maintenance
 from executions.operations import Start, cancel_execution, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
@@ -108,3 +108,25 @@ def test_a_page_shows_although_parent_and_predecessor_are_gone(
     response = client_of_root.get(page_of(execution))
     assert response.status_code == 200
     assert str(gone) in response.content.decode()
+
+
+def test_pause_and_resume_say_per_row_what_came_of_it(client_of_root: Client, execution: Execution) -> None:
+    assert act(client_of_root, "pause_chosen", execution) == ["Asked for a pause of 1 execution."]
+    execution.refresh_from_db()
+    assert execution.status == Status.PAUSED
+    said = act(client_of_root, "resume_chosen", execution)
+    assert said[-1] == "Resumed 1 execution."
+    execution.refresh_from_db()
+    assert execution.status == Status.QUEUED
+    assert "is not paused" in act(client_of_root, "resume_chosen", execution)[-1]
+
+
+def test_maintenance_is_started_once_and_ended(client_of_root: Client, cast: Cast) -> None:
+    address = reverse("admin:executions_maintenance_add")
+    assert client_of_root.post(address, {"note": "moving house"}).status_code == 302
+    found = Maintenance.objects.get()
+    assert (found.note, found.started_by) == ("moving house", cast.root)
+    again = client_of_root.post(address, {"note": "again"})
+    assert "Maintenance is on already." in str(again.context["adminform"].form.errors)
+    assert act(client_of_root, "end_chosen", found)[-1] == "Ended 1 maintenance."
+    assert not Maintenance.objects.exists()
