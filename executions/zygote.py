@@ -90,7 +90,7 @@ class Zygote:
 
     def start(self) -> None:
         """Will start the process and return when it is ready; raises `ZygoteDied` if it cannot start."""
-        parent = self._directory or Path(tempfile.gettempdir())
+        parent = self._directory or _default_directory()
         remove_stale_homes(parent)
         self._home = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
         self._home.chmod(0o755)
@@ -233,6 +233,12 @@ def _sender(ancillary: Sequence[tuple[int, int, bytes]]) -> int:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             return int(struct.unpack("iII", data[:12])[0])
     return 0
+
+
+def _default_directory() -> Path:
+    # Not /tmp if it can be helped: flows see the folder by its own path, and /tmp is for what they write themselves.
+    default = Path("/var/tmp")
+    return default if os.access(default, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _environment(home: Path) -> dict[str, str]:

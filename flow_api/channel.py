@@ -41,7 +41,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import struct
 import sys
@@ -155,14 +154,14 @@ class Channel:
     # beginning
 
     def attach(self, sock: socket.socket) -> None:
-        """Will begin anew on this socket, on which request 0 has been sent."""
+        """Will begin anew on this socket, on which request 0 has been sent, and belong to this process."""
         self._reset()
+        self._process = os.getpid()
         self._socket = sock
         self._number = 1
 
     def begin(self) -> dict[str, Any]:
-        """Will return the answer to request 0, and belong to this process from now on."""
-        self._process = os.getpid()
+        """Will return the answer to request 0."""
         begin: dict[str, Any] = _value_of(self._receive(0))
         self.script_filename = begin["filename"]
         self._journal = {entry[0]: entry for entry in begin.get("journal") or ()}
@@ -287,8 +286,6 @@ class Channel:
     def arm(self) -> None:
         """Will let a cancel interrupt the main thread from now on, and raise one that came before."""
         self._armed = True
-        # The zygote blocks it, so that none is lost between the fork and here.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
         if self.signal is not None:
             raise self.signal
 

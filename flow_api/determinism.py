@@ -163,7 +163,7 @@ class datetime(_real_datetime, metaclass=_DateMeta):
 
     @classmethod
     def utcnow(cls) -> Any:
-        return cls.now(datetime_module.timezone.utc).replace(tzinfo=None)
+        return cls.now(datetime_module.UTC).replace(tzinfo=None)
 
 
 def install() -> None:

@@ -66,7 +66,6 @@ class Frame:
             begin | {"execution": {"id": "1"}, "user": {"id": "1"}, "env_name": ""},
             {"status": "RUNNING"},
         ]
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         stdout, stderr = sys.stdout, sys.stderr
         for _ in range(times):
             ours, theirs = socket.socketpair()
@@ -79,7 +78,6 @@ class Frame:
             if report["status"] != "success":
                 raise RuntimeError(f"the rehearsal failed: {report}")
         sys.stdout, sys.stderr = stdout, stderr
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         del sys.modules[MODULE_NAME], linecache.cache["rehearsal.py"]
 
     def run(self, sock: socket.socket) -> NoReturn:
@@ -87,6 +85,8 @@ class Frame:
         try:
             gc.enable()
             self.channel.attach(sock)
+            # The zygote blocks it, so that none is lost; from here on it is remembered, and after `arm` raised.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
             sys.stdout, sys.stderr = self._streams
             report = self._run()
             if not self.channel.is_ours():  # the script forked, and the copy came back from the handler too

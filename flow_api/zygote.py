@@ -46,6 +46,7 @@ PRELOADED = (
 
 
 EXIT_NOT_CONFINED = 72
+LENGTH_OF_SHORT_RUN = 3  # milliseconds in which a fork would be in the way of telling that it has ended
 CALM_SECONDS = 0.002  # without work for so long, a spare child may spend a millisecond to begin one earlier
 
 
@@ -83,6 +84,7 @@ class Zygote:
         self._runs: dict[int, Run] = {}
         self._spare: Spare | None = None
         self._may_have_spare = True
+        self._has_just_begun = False
         self._outbox: list[tuple[bytes, list[Any]]] = []
         self._poll = select.poll()
         self._woken, waker = os.pipe()
@@ -98,7 +100,7 @@ class Zygote:
         self._tell({"ready": True, "isolation": self._cage.describe()})
         while True:
             self._poll.register(self._control, select.POLLIN | (select.POLLOUT if self._outbox else 0))
-            for descriptor, _ in self._poll.poll(0 if self._wants_spare() else None) or self._idle():
+            for descriptor, _ in self._poll.poll(self._patience()) or self._idle():
                 if descriptor == self._woken:
                     with suppress(BlockingIOError):
                         os.read(self._woken, 4096)
@@ -107,8 +109,11 @@ class Zygote:
             self._reap()
             self._send_outbox()
 
-    def _wants_spare(self) -> bool:
-        return self._spare is None and self._may_have_spare
+    def _patience(self) -> int | None:
+        """The milliseconds to wait for something to do before a child is forked ahead; None if there is one."""
+        if self._spare is not None or not self._may_have_spare:
+            return None
+        return LENGTH_OF_SHORT_RUN if self._has_just_begun else 0
 
     def _idle(self) -> tuple[()]:
         self._make_spare()
@@ -169,7 +174,7 @@ class Zygote:
     def _spawn(self, message: dict[str, Any], descriptors: list[int]) -> None:
         key, limits = message["spawn"], message["limits"]
         spare, self._spare = self._spare, None
-        self._may_have_spare = True
+        self._may_have_spare = self._has_just_begun = True
         try:
             if spare is not None and not self._cage.fits(spare.slot, limits):
                 self._dismiss(spare)
@@ -252,6 +257,7 @@ class Zygote:
     def _bury(self, run: Run) -> None:
         _signal_group(run.pid, signal.SIGKILL)  # its leader is not reaped yet: the number is still its own
         _, status, usage = os.wait4(run.pid, 0)
+        self._has_just_begun = False
         self._cage.release(run.slot, self._runs)
         self._tell_exited(run.key, run.pid, status, usage)
 

@@ -59,6 +59,8 @@ def build(new_root: str, shelf: str, hidden: Iterable[str]) -> None:
     _add_devices(new_root)
     for folder in ("/proc", SCRATCH):
         os.mkdir(new_root + folder, 0o755)
+    if not os.path.lexists(f"{new_root}/tmp"):
+        os.symlink("/proc/self/cwd", f"{new_root}/tmp")  # for programs that do not ask TMPDIR
 
 
 def close() -> None:
@@ -91,7 +93,9 @@ def _add_devices(new_root: str) -> None:
     for device in DEVICES:
         os.close(os.open(new_root + device, os.O_CREAT | os.O_WRONLY, 0o666))
         kernel.mount(device, new_root + device, None, kernel.MS_BIND)
-    for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+    # Semaphores and shared memory go to /dev/shm: to each run's own folder, which is where it begins.
+    links = {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "shm": "cwd"}
+    for name, target in links.items():
         os.symlink(f"/proc/self/{target}", f"{new_root}/dev/{name}")
 
 
