@@ -10,14 +10,16 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engine_site.settings")
-http_application = get_asgi_application()
+on_the_loop = get_asgi_application()
 
 # Only now: these modules read models, and the apps have just been set up.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.urls import get_resolver  # noqa: E402
 
+from engine_site.one_hop import OneHopHandler  # noqa: E402
 from executions.live import ear  # noqa: E402
 from executions.routing import websocket_routes  # noqa: E402
 
@@ -25,6 +27,15 @@ from executions.routing import websocket_routes  # noqa: E402
 assert get_resolver().url_patterns
 
 Application = Callable[[Any, Any, Any], Awaitable[Any]]
+
+
+in_one_thread = OneHopHandler()  # type: ignore[no-untyped-call]
+
+
+async def http_application(scope: Any, receive: Any, send: Any) -> Any:
+    """Answer probes and files on the loop, pages and REST in a thread of their own."""
+    handler = on_the_loop if scope["path"].startswith(("/alive", settings.STATIC_URL)) else in_one_thread
+    return await handler(scope, receive, send)
 
 
 def hearing(inner: Application) -> Application:

@@ -171,8 +171,7 @@ def rows_of(request: HttpRequest) -> HttpResponse:
         ids = [UUID(value) for value in request.POST.get("ids", "").split(",") if value][:BULK_AT_MOST]
     except ValueError:
         return json_error("input_invalid", "Give ids.", 400)
-    executions = visible(request.user, Execution.objects.alive().filter(pk__in=ids)).order_by("-id")
-    rows = monitor.read_rows(executions, with_children=True)
+    rows = monitor.read_drawn(request.user, ids)
     return render(
         request, "executions/rows.html", {"rows": rows, "is_tree": request.POST.get("view") == "tree"}
     )
