@@ -55,12 +55,14 @@ class ExecutionBroker(ORM):
         lease = self._hold_lease()
         bell.hush()
         lease.notes()
-        tasks = [(None, package(str(moved.id))) for moved in claim(bell.host_id)]
+        tasks = self._claim(bell.host_id)
         now = time.monotonic()
         if now >= self._side_work_at:
             self._side_work_at = now + _SIDE_WORK_SECONDS
             self._due_in = queue_due()
             tasks += super().dequeue() or []
+            # What has just become due can be claimed: it must not wait for the next turn.
+            tasks = tasks or self._claim(bell.host_id)
             if self._due_in == 0.0:
                 return tasks or None
         if not tasks:
@@ -68,6 +70,9 @@ class ExecutionBroker(ORM):
             self._side_work_at = min(self._side_work_at, now + rest)
             select.select([lease.fileno(), bell.fileno()], [], [], rest)
         return tasks or None
+
+    def _claim(self, host_id: int) -> list[tuple[Any, str]]:
+        return [(None, package(str(moved.id))) for moved in claim(host_id)]
 
     def _hold_lease(self) -> Lease:
         now = time.monotonic()

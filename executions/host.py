@@ -213,7 +213,7 @@ class Host:
         if "log" in frame:
             self._write(run.lines_of(frame["log"]))
         elif "end" in frame:
-            run.report = frame["end"]
+            run.report = run.report_of(frame["end"])
         elif "call" in frame:
             self._on_call(run, run.request_of(frame))
 
@@ -221,6 +221,8 @@ class Host:
         if request.call == "begin":
             self._reply(run, 0, {"value": run.beginning(settings.ENGINE_ENV_NAME)})
             return
+        if run.parked_by is not None:
+            raise ChannelBroken("a call while another one waits for its answer")
         if run.cancel_at_next_call:
             error = {"type": "ExecutionCancel", "message": "the execution was cancelled", "data": {}}
             self._reply(run, request.number, {"error": error})

@@ -24,6 +24,8 @@ from executions.savepoints import Journal, Request
 CHUNK = 256 * 1024
 MAX_FRAME = 64 * 1024 * 1024
 _LOG_PREFIX = b'{"log"'
+_ESCAPED_NUL = b"\\u0000"
+_MAX_SEQ = 2**31 - 1
 
 
 class ChannelBroken(Exception):
@@ -116,14 +118,23 @@ class HostedRun:
         except (KeyError, TypeError, ValueError) as error:
             raise ChannelBroken(f"not a call: {error}") from error
 
-    def lines_of(self, note: dict[str, Any]) -> list[Line]:
-        """Return the log line in a note; none when the log is full."""
+    def report_of(self, end: Any) -> dict[str, Any]:
+        """Return the report in a frame. Raises ChannelBroken when it is none."""
+        if not isinstance(end, dict):
+            raise ChannelBroken("not a report")
+        return end
+
+    def lines_of(self, note: Any) -> list[Line]:
+        """Return the log line in a note; none when the log is full. Raises ChannelBroken when it is no note."""
+        seq = note.get("seq") if isinstance(note, dict) else None
+        if not isinstance(note, dict) or not (seq is None or (type(seq) is int and 0 <= seq <= _MAX_SEQ)):
+            raise ChannelBroken("not a log line")
         line = self.counter.line(
             str(note.get("text") or ""),
             level=note.get("level"),
             stream=note.get("stream"),
             data=note.get("data"),
-            seq=note.get("seq"),
+            seq=seq,
         )
         return [] if line is None else [line]
 
@@ -153,7 +164,7 @@ class HostedRun:
                 raise ChannelBroken(f"not JSON: {error}") from error
             if not isinstance(decoded, dict):
                 raise ChannelBroken("not an object")
-            yield decoded
+            yield _storable(decoded) if _ESCAPED_NUL in frame else decoded
 
     def _next_frame(self) -> bytes | None:
         if len(self._incoming) < 4:
@@ -218,6 +229,17 @@ class HostedRun:
     def close(self) -> None:
         self.channel.close()
         os.close(self.output)
+
+
+def _storable(value: Any) -> Any:
+    """Return a decoded value without the null characters that the database cannot hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def _bytes_waiting(descriptor: int) -> int:

@@ -65,7 +65,11 @@ _ARROWS: dict[Status, frozenset[Status]] = {
     Status.SCHEDULED: frozenset({Status.QUEUED, Status.RUNNING, Status.PAUSED}),
     Status.QUEUED: frozenset({Status.RUNNING, Status.SCHEDULED, Status.PAUSED}),
     Status.RUNNING: _GOES_ON | {Status.QUEUED, Status.ENDED_SUCCESS},
-    **{waiting: frozenset({Status.RUNNING, Status.QUEUED, Status.PAUSED}) for waiting in WAITING},
+    # A handler may return while one of its threads still waits: then success comes straight from there.
+    **{
+        waiting: frozenset({Status.RUNNING, Status.QUEUED, Status.PAUSED, Status.ENDED_SUCCESS})
+        for waiting in WAITING
+    },
     Status.PAUSED: frozenset({Status.QUEUED, Status.SCHEDULED, Status.RUNNING}) | WAITING,
     **{final: frozenset() for final in ENDED},
 }

@@ -24,8 +24,6 @@ MAX_SLEEP_SECONDS = 10 * 366 * 86400
 
 def wait(caller: Caller, arguments: dict[str, Any]) -> Any:
     ids = find_executions(caller, list(arguments["ids"]))
-    if caller.id in ids:
-        raise CallRefused("InvalidInputError", "An execution cannot wait for itself.")
     timeout = number_of(arguments.get("timeout"), "timeout")
     until = None if timeout is None else time.time() + timeout
     return wait_on(caller, ids, return_when_of(arguments.get("return_when")) or ALL_SUCCEEDED, until)
@@ -35,6 +33,8 @@ def wait_on(
     caller: Caller, ids: list[UUID], return_when: str, until: float | None, single: bool = False
 ) -> Any:
     """Return the answer of a wait that is over, else park. `until` is the moment it ends at the latest."""
+    if caller.id in ids:
+        raise CallRefused("InvalidInputError", "An execution cannot wait for itself.")
     # The share lock makes an end that happens now wait for our commit, so that it finds our wait rows.
     found = lock_snapshots(sorted(ids))
     statuses = [Status(found[key]["status"]) if key in found else Status.ENDED_CANCELLED for key in ids]
