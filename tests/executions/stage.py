@@ -3,6 +3,7 @@
 The fixtures hand out a `Stage`; it keeps the ids of what it started for the invariants.
 """
 
+import re
 import textwrap
 import threading
 import time
@@ -129,9 +130,9 @@ class Stage:
 
 
 def script(body: str) -> str:
-    """Return a whole script: `body` itself if it has a handler, else one with this body."""
+    """Return a whole script: `body` itself if it defines a handler or begins with `#!`, else one with this body."""
     body = textwrap.dedent(body)
-    if "def handler" in body:
+    if re.search(r"^(async )?def handler|\A#!", body, re.MULTILINE):
         return body
     return "def handler(system, this, inputs):\n" + textwrap.indent(body or "pass", "    ")
 

@@ -55,7 +55,7 @@ def test_how_a_handler_ends(play: Stage, body: str, status: str, message: str, o
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("def handler(system, this:", "SyntaxError"),
-        ("x = 1  # def handler", "defines no function handler"),
+        ("#!\nx = 1", "defines no function handler"),
         ("def handler(a, b, c, d): pass", "must take (system, this, inputs)"),
         ("async def handler(system, this): pass", "plain function"),
         ("import nowhere_to_be_found", "ModuleNotFoundError"),

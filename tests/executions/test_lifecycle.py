@@ -18,10 +18,10 @@ CREATED       . x x x . . . . x . x x
 SCHEDULED     . . x x . . . . x . x x
 QUEUED        . x . x . . . . x . x x
 RUNNING       . . x . x x x x x x x x
-DEPENDENCY    . . x x . . . . x . x x
-MESSAGE       . . x x . . . . x . x x
-LOCK          . . x x . . . . x . x x
-SLEEPING      . . x x . . . . x . x x
+DEPENDENCY    . . x x . . . . x x x x
+MESSAGE       . . x x . . . . x x x x
+LOCK          . . x x . . . . x x x x
+SLEEPING      . . x x . . . . x x x x
 PAUSED        . x x x x x x x . . x x
 ENDED_SUCCESS . . . . . . . . . . . .
 ENDED_ERROR   . . . . . . . . . . . .
@@ -57,8 +57,8 @@ def test_all_that_lives_can_fail_and_can_be_cancelled(status: Status) -> None:
     assert may_move(status, Status.ENDED_CANCELLED)
 
 
-def test_success_is_reached_from_running_only() -> None:
-    assert sources_of(Status.ENDED_SUCCESS) == [Status.RUNNING]
+def test_success_is_reached_by_what_has_begun_only() -> None:
+    assert set(sources_of(Status.ENDED_SUCCESS)) == {Status.RUNNING, *WAITING}
 
 
 def test_the_groups_cover_the_states_once() -> None:
