@@ -68,6 +68,12 @@ class Sentinel(q_cluster.Sentinel):
         timer = q_cluster.Value("f", -1)
         self.spawn_process(host_worker, self.task_queue, self.result_queue, timer, self.timeout)
 
+    def stop(self) -> None:
+        self.event_out.set()
+        if doorbell.doorbell is not None:
+            doorbell.doorbell.ring()  # the pusher sleeps on it
+        super().stop()
+
     def reincarnate(self, process: Any) -> None:
         logger.error(
             "%s (pid %s) died with %s; the worker starts afresh", process.name, process.pid, process.exitcode
