@@ -74,6 +74,12 @@ class ExecutionBroker(ORM):
     def _claim(self, host_id: int) -> list[tuple[Any, str]]:
         return [(None, package(str(moved.id))) for moved in claim(host_id)]
 
+    def leave(self) -> None:
+        """End the claimer's lease; called when the worker stops in good order."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
     def _hold_lease(self) -> Lease:
         now = time.monotonic()
         if self._lease is None:

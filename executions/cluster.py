@@ -15,7 +15,6 @@ from typing import Any
 from django import db
 from django_q import cluster as q_cluster
 from django_q.conf import Conf
-from django_q.monitor import monitor
 from django_q.pusher import pusher
 from django_q.worker import worker
 
@@ -46,6 +45,12 @@ def host_worker(*args: Any) -> None:
         host.current.stop()
 
 
+def claimer(task_queue: Any, event: Any, broker: Any) -> None:
+    """django-q2's pusher, which ends its lease when it stops in good order."""
+    pusher(task_queue, event, broker)
+    broker.leave()
+
+
 class Sentinel(q_cluster.Sentinel):
     """django-q2's guard, which ends the cluster instead of replacing a process that died."""
 
@@ -57,12 +62,15 @@ class Sentinel(q_cluster.Sentinel):
         process = q_cluster.get_mp_context().Process(
             target=_bound_to_parent, args=(os.getpid(), target, *args), name=f"{target.__name__}"
         )
-        process.daemon = target in (pusher, monitor)
+        process.daemon = target is not host_worker
         if target is host_worker:
             process.timer = args[2]
             self.pool.append(process)
         process.start()
         return process
+
+    def spawn_pusher(self) -> Any:
+        return self.spawn_process(claimer, self.task_queue, self.event_out, self.broker)
 
     def spawn_worker(self) -> None:
         timer = q_cluster.Value("f", -1)
