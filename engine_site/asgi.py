@@ -27,9 +27,7 @@ from executions.routing import websocket_routes  # noqa: E402
 assert get_resolver().url_patterns
 
 Application = Callable[[Any, Any, Any], Awaitable[Any]]
-
-
-in_one_thread = OneHopHandler()  # type: ignore[no-untyped-call]
+in_one_thread = OneHopHandler()
 
 
 async def http_application(scope: Any, receive: Any, send: Any) -> Any:

@@ -20,6 +20,7 @@ from executions.announce import announce, announce_ready
 from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, SavepointRetention
+from executions.reading import read_execution
 from flows.models import Flow, Script
 from projects.models import Project
 from records.identifiers import uuid7
@@ -85,7 +86,7 @@ def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, b
         if found is None:
             raise
         return found, False
-    return Execution.objects.get(pk=columns["id"]), True
+    return read_execution(columns["id"]), True
 
 
 def find_started(key: str | None, digest: str | None, *, by: Any) -> Execution | None:

@@ -235,7 +235,7 @@ def test_a_list_is_one_statement_whatever_its_length(
     root.get(path)  # notes the use of the key
     with statements() as sent:
         root.get(path, {"limit": 500})
-    asked = [text for text in sent if text.startswith("SELECT")]
+    asked = [text for text in sent if "SELECT" in text]
     assert len(asked) == 2, sent  # the key, the list
     assert not any("COUNT(" in text.upper() or "OFFSET" in text for text in sent)
 
@@ -244,7 +244,7 @@ def test_the_number_of_statements_for_a_member(alice: Caller, flows: list[Flow],
     alice.get("/flow")
     with statements() as sent:
         assert len(alice.get("/flow").names()) == len(flows)
-    assert len([text for text in sent if text.startswith("SELECT")]) == 2, sent
+    assert len([text for text in sent if "SELECT" in text]) == 2, sent
 
 
 def test_ids_made_in_one_millisecond_page_too(root: Caller, flow: Flow, executions: list[str]) -> None:

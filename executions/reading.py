@@ -1,0 +1,25 @@
+"""Reads one execution by a prepared statement: composing a query would cost more than running it.
+
+Starting one ends with it. Nothing is checked here.
+"""
+
+from uuid import UUID
+
+from django.db.models import JSONField
+
+from executions.database import fetch, from_jsonb
+from executions.models import Execution
+
+_FIELDS = Execution._meta.concrete_fields
+_NAMES = [column.attname for column in _FIELDS]
+_JSON = [number for number, column in enumerate(_FIELDS) if isinstance(column, JSONField)]
+_READ = f"SELECT {', '.join(str(column.column) for column in _FIELDS)} FROM executions_execution WHERE id = %s"
+
+
+def read_execution(execution_id: UUID) -> Execution:
+    """Return the execution with all its columns."""
+    [row] = fetch(_READ, (execution_id,))
+    values = list(row)
+    for number in _JSON:
+        values[number] = from_jsonb(values[number])
+    return Execution.from_db("default", _NAMES, values)
