@@ -28,6 +28,7 @@ from flow_api.values import clean_text, to_json
 
 MODULE_NAME = "flow_script"
 EXIT_WITHOUT_REPORT = 70
+_MOST_TEXT = 256 * 1024
 
 _VARIADIC, _NOT_PLAIN = 0x04, 0x20 | 0x80 | 0x200  # flags of code objects: *args; generator, coroutine, both
 
@@ -93,12 +94,18 @@ class Frame:
                 os._exit(0)
             for stream in self._streams:
                 stream.flush_rest()
-            self.channel.end(report)
+            self._say_last(report)
             os._exit(0)
         except BaseException as error:
             os.write(2, f"the flow process cannot report its end: {type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(EXIT_WITHOUT_REPORT)
+
+    def _say_last(self, report: dict[str, Any]) -> None:
+        try:
+            self.channel.end(report)
+        except EngineException as error:  # the value that handler returned is too large to send
+            self.channel.end(_report("error", str(error)))
 
     def _run(self) -> dict[str, Any]:
         channel = self.channel
@@ -147,10 +154,10 @@ def _handler_of(module: ModuleType) -> tuple[Callable[..., object], bool]:
         raise HandlerError(
             "handler must be a plain function that takes (system, this, inputs) or (system, this)"
         )
-    code = handler.__code__
+    code = getattr(handler, "__wrapped__", handler).__code__
     if code.co_flags & _NOT_PLAIN:
         raise HandlerError("handler must be a plain function, neither async nor a generator")
-    least = code.co_argcount - len(handler.__defaults__ or ())
+    least = code.co_argcount - len(getattr(handler, "__wrapped__", handler).__defaults__ or ())
     for arguments in (3, 2):
         if least <= arguments and (arguments <= code.co_argcount or code.co_flags & _VARIADIC):
             return handler, arguments == 3
@@ -162,13 +169,13 @@ def _report_of(channel: Channel, error: BaseException) -> dict[str, Any]:
     if isinstance(error, LifecycleSignal):
         return _report(error.status, error.message)
     message, trace, line = traces.describe(error, channel.script_filename or "")
-    return _report("error", message) | {"traceback": clean_text(trace), "line": line}
+    return _report("error", message) | {"traceback": clean_text(trace)[-_MOST_TEXT:], "line": line}
 
 
 def _report(status: str, message: str) -> dict[str, Any]:
     return {
         "status": status,
-        "message": clean_text(message),
+        "message": clean_text(message)[:_MOST_TEXT],
         "traceback": None,
         "line": None,
         "output": None,

@@ -30,8 +30,21 @@ def test_a_handler_may_take_two_or_three_parameters(run: Handler) -> None:
     script = "def handler(system, this{more}):\n    return this.success({value})"
     two = run(script.format(more="", value='"two"'))
     three = run(script.format(more=", inputs", value='inputs["a"]'), inputs={"a": "three"})
+    wrapped = run(
+        """
+        import functools
+        def logged(function):
+            @functools.wraps(function)
+            def wrapper(*args):
+                return function(*args)
+            return wrapper
+        @logged
+        def handler(system, this):
+            return this.success("wrapped")
+        """
+    )
     starred = run("def handler(*args):\n    return len(args)", inputs=[])
-    assert [told.end["message"] for told in (two, three)] == ["two", "three"]  # type: ignore[index]
+    assert [told.end["message"] for told in (two, three, wrapped)] == ["two", "three", "wrapped"]  # type: ignore[index]
     assert starred.end and starred.end["output"] == 3
 
 
@@ -85,6 +98,13 @@ def test_a_returned_value_is_the_output_if_it_can_be_stored(handler: Handler) ->
     told = handler("return {'x': object()}")
     assert told.end and told.end["status"] == "success" and not told.end["has_output"]
     assert "the value that handler returned.x" in told.logs[-1]["text"]
+
+
+def test_what_is_too_large_is_said_and_not_sent(handler: Handler) -> None:
+    told = handler("return 'x' * (65 << 20)")
+    assert told.end and told.end["status"] == "error" and "too large" in told.end["message"]
+    told = handler("raise ValueError('x' * 2_000_000)")
+    assert told.end and len(told.end["message"]) <= 256 * 1024 >= len(told.end["traceback"])
 
 
 def test_an_unhandled_exception_is_reported_as_its_author_reads_it(run: Handler) -> None:
