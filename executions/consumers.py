@@ -65,7 +65,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.accept()
         self.subscriber = Subscriber(asyncio.get_running_loop(), projects)
         hub.join(self.subscriber)
-        self.tasks = [asyncio.create_task(self._pass_on()), asyncio.create_task(self._watch())]
+        self.tasks = [asyncio.create_task(work) for work in (self._pass_on(), self._ping(), self._watch())]
 
     async def disconnect(self, code: int) -> None:
         if self.subscriber is not None:
@@ -121,17 +121,17 @@ class LiveConsumer(AsyncWebsocketConsumer):
         while True:
             await self.send(text_data=await self.subscriber.next())
 
-    async def _watch(self) -> None:
-        """Ping, and look now and then whether this person is still signed in and may still see the same."""
-        passed = 0.0
-        step = min(PING_SECONDS, PERMISSION_SECONDS) / 2
+    async def _ping(self) -> None:
+        """Let the client know now and then that we are there."""
         while True:
-            await asyncio.sleep(step)
-            passed += step
-            if passed % PING_SECONDS < step:
-                await self._say({"type": "ping"})
-            if passed % PERMISSION_SECONDS < step:
-                await self._look_at_permissions()
+            await asyncio.sleep(PING_SECONDS)
+            await self._say({"type": "ping"})
+
+    async def _watch(self) -> None:
+        """Look now and then whether this person is still signed in and may still see the same."""
+        while True:
+            await asyncio.sleep(PERMISSION_SECONDS)
+            await self._look_at_permissions()
 
     async def _look_at_permissions(self) -> None:
         assert self.subscriber is not None
