@@ -17,7 +17,7 @@ const versions = new Map(); // id → the highest version heard
 const html = new Map(); // name of a part → what the server sent last, to leave alone what did not change
 
 const LIVE_TREE = ["overview", "timeline"]; // tabs that show the tree
-const PAUSE_MS = { overview: 250, timeline: 1000 };
+const PAUSE_MS = { overview: 700, timeline: 1000 };
 
 const head = () => page.querySelector('[data-live="head"]');
 versions.set(id, Number(head().dataset.version));
