@@ -87,10 +87,8 @@ class Worker:
                 by_role[{"host": "host", "worker": "pusher"}.get(leases.get(each.pid, ""), "monitor")].append(
                     each
                 )
-            elif "flow_api.zygote" in " ".join(_command_line(each)) and not _is_flow(each, parents):
-                by_role["zygote"].append(each)
             else:
-                by_role["flow"].append(each)
+                by_role["flow" if _is_flow(each) else "zygote"].append(each)
         return by_role
 
     def pids(self, role: str) -> list[int]:
@@ -191,15 +189,12 @@ def _parent(process: psutil.Process) -> int:
         return 0
 
 
-def _command_line(process: psutil.Process) -> list[str]:
+def _is_flow(process: psutil.Process) -> bool:
+    """Does it run a script, or something that a script started? Else it is a zygote, or waits to be given a script."""
     try:
-        return process.cmdline()
+        return process.name().startswith("flow:") or "flow_api.zygote" not in " ".join(process.cmdline())
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
-
-
-def _is_flow(process: psutil.Process, parents: dict[int, int]) -> bool:
-    return False
+        return False
 
 
 def _is_same(pid: int, made: float) -> bool:

@@ -104,6 +104,16 @@ class Stage:
         wait_until(is_there, f"{execution} was in {statuses}", seconds)
         return execution
 
+    def in_attempt(self, execution: Execution, attempt: int) -> Execution:
+        """Wait until the execution is tried for the so-and-so-manieth time."""
+
+        def is_there() -> bool:
+            execution.refresh_from_db()
+            return execution.attempt >= attempt
+
+        wait_until(is_there, f"{execution} was in attempt {attempt}")
+        return execution
+
     def in_status_after(self, turn: Callable[[], Any], execution: Execution, *statuses: str) -> Execution:
         """Take turns until the execution is in one of these states."""
 
