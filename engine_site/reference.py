@@ -10,6 +10,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
 
@@ -29,7 +31,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": groups(),
         "base_url": request.build_absolute_uri("/").rstrip("/"),
-        "errors": ERRORS,
+        "errors": {code: _with_code(words) for code, words in ERRORS.items()},
         "operators": OPERATORS,
         "default_limit": DEFAULT_LIMIT,
         "max_limit": MAX_LIMIT,
@@ -40,7 +42,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 @cache
 def groups() -> list[dict[str, Any]]:
     """Return the operations by record type, in the order people look for them."""
-    description = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    description = SchemaGenerator().get_schema(request=None, public=True)
     shapes = description["components"]["schemas"]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in _ORDER}
     for path, operations in description["paths"].items():
@@ -68,7 +70,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[s
         "method": method,
         "path": path.removeprefix("/api/latest"),
         "summary": operation["summary"],
-        "description": operation["description"],
+        "description": _with_code(operation["description"]),
         "parameters": [
             {
                 "name": p["name"],
@@ -116,6 +118,15 @@ def _resolved(shape: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _with_code(words: str) -> SafeString:
+    """Return the words as HTML, with what stands between backticks as code."""
+    parts = words.split("`")
+    marked = (
+        (format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in enumerate(parts)
+    )
+    return format_html_join("", "{}", marked)
+
+
 def _type(shape: dict[str, Any], shapes: dict[str, Any]) -> str:
     shape = _resolved(shape, shapes)
     kind = shape.get("type", "any JSON")
@@ -128,13 +139,14 @@ def _type(shape: dict[str, Any], shapes: dict[str, Any]) -> str:
 def _command(path: str, method: str, example: Any) -> str:
     """Return the operation as a curl command, with $ENGINE for the site and $KEY for the key."""
     address = '"$ENGINE' + path.replace("{key}", "$ID").replace("{number}", "1") + '"'
-    parts = ["curl"] + (
-        [f"-X {method}"] if method != "GET" and not (method == "POST" and example is not None) else []
-    )
-    parts += [address, '-H "Authorization: Bearer $KEY"']
+    implied = "GET" if example is None else "POST"
+    lines = [
+        f"curl {address}" if method == implied else f"curl -X {method} {address}",
+        '-H "Authorization: Bearer $KEY"',
+    ]
     if example is not None:
-        parts += [
+        lines += [
             "-H 'Content-Type: application/json'",
             "-d " + shlex.quote(json.dumps(example, ensure_ascii=False)),
         ]
-    return " \\\n  ".join([" ".join(parts[:-1]), parts[-1]] if len(parts) > 3 else [" ".join(parts)])
+    return " \\\n  ".join(lines)

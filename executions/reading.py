@@ -17,9 +17,11 @@ _READ = f"SELECT {', '.join(str(column.column) for column in _FIELDS)} FROM exec
 
 
 def read_execution(execution_id: UUID) -> Execution:
-    """Return the execution with all its columns."""
-    [row] = fetch(_READ, (execution_id,))
-    values = list(row)
+    """Return the execution with all its columns. Raises Execution.DoesNotExist."""
+    rows = fetch(_READ, (execution_id,))
+    if not rows:
+        raise Execution.DoesNotExist
+    values = list(rows[0])
     for number in _JSON:
         values[number] = from_jsonb(values[number])
     return Execution.from_db("default", _NAMES, values)

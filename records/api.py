@@ -129,7 +129,7 @@ class RecordList(RecordView):
         kind, shape = self.kind, ref(shape_name(self.kind))
         if method == "GET":
             without = (
-                f" Without {' and '.join(kind.large)} unless `fields` asks for them." if kind.large else ""
+                f"Without {' and '.join(kind.large)} unless `fields` asks for them." if kind.large else ""
             )
             return Described(
                 f"List {kind.model._meta.verbose_name_plural}", list_of(shape), errors=(422,), more=without

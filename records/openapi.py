@@ -162,9 +162,7 @@ class RecordSchema(AutoSchema):
             "operationId": "_".join([method.lower(), *(re.sub(r"\W", "", part) for part in parts)]),
             "tags": [parts[0]],
             "summary": described.summary,
-            "description": " ".join(
-                filter(None, [str(self.view.__doc__ or "").split("\n\n")[0], described.more])
-            ),
+            "description": described.more or str(self.view.__doc__ or "").split("\n\n")[0],
             "parameters": [*_path_parameters(path), *self._queries()],
             "responses": _responses(described),
         }
