@@ -61,6 +61,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Log lines", "notes", "executions_logline"),
                     _entry("Transitions", "swap_horiz", "executions_transition"),
                     _entry("Savepoints", "bookmark", "executions_savepoint"),
+                    _entry("Large values", "database", "executions_payload"),
                     _entry("Waits", "hourglass_empty", "executions_wait"),
                     _entry("Flow versions", "history", "flows_flowversion"),
                     _entry("Scripts", "description", "flows_script"),

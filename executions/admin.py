@@ -21,7 +21,7 @@ from access.admin_lists import ReadOnlyAdmin
 from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
 from executions import operations, pausing
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
-from executions.models import Execution, LogLine, Maintenance, Process, Savepoint, Transition, Wait
+from executions.models import Execution, LogLine, Maintenance, Payload, Process, Savepoint, Transition, Wait
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (
@@ -358,6 +358,15 @@ class SavepointAdmin(TraceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Savepoint]":
         return super().get_queryset(request).defer("value", "error", "seen")
+
+
+@admin.register(Payload)
+class PayloadAdmin(ReadOnlyAdmin):
+    """Large recorded values. Only their keys are shown: a value may have megabytes."""
+
+    list_display = ("sha256",)
+    fields = ("sha256",)
+    search_fields = ("sha256",)
 
 
 @admin.register(Wait)

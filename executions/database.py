@@ -25,10 +25,11 @@ def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
 
 def jsonb(value: Any) -> Jsonb | None:
     """Wrap a JSON value for a jsonb column; None becomes SQL NULL."""
-    return None if value is None else Jsonb(value, dumps=_dumps)
+    return None if value is None else Jsonb(value, dumps=dumps)
 
 
-def _dumps(value: Any) -> bytes:
+def dumps(value: Any) -> bytes:
+    """Return a value as JSON, the way it is stored."""
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
 
 

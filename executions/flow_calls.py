@@ -53,13 +53,14 @@ def answer(caller: Caller, request: Request) -> Any:
 
 def _recorded(caller: Caller, request: Request, work: Callable[[], Any]) -> Any:
     with transaction.atomic():
-        hosting.fence(caller.id, caller.host_id, caller.attempt)
+        caller.is_maintenance = hosting.fence(caller.id, caller.host_id, caller.attempt)
         result = work()
         if isinstance(result, Parked):
             record(caller, request, pending=result.wait)
         elif isinstance(result, PutDown):
             record(caller, request)
-            result.leave()
+            if not result.leave():  # its end was asked for meanwhile: it stays, and hears of that
+                return None
         else:
             name = request.arguments.get("name") if request.call == "savepoint.save" else None
             record(caller, request, value=result, name=name)

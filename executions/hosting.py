@@ -124,15 +124,19 @@ def assignments(host_id: int, ids: list[UUID]) -> list[Assignment]:
 # -- Park and resume ----------------------------------------------------------------------------------------
 
 
-def fence(execution_id: UUID, host_id: int, attempt: int) -> None:
-    """Lock the execution's row for the caller's transaction. Raises LateWrite when it is not ours any more."""
+def fence(execution_id: UUID, host_id: int, attempt: int) -> bool:
+    """Lock the execution's row for the caller's transaction. Raises LateWrite when it is not ours any more.
+
+    Returns whether maintenance is on, which every caller may need and which costs no statement of its own.
+    """
     held = fetch(
-        "SELECT 1 FROM executions_execution WHERE id = %s AND host_id = %s AND attempt = %s AND ended_at IS NULL"
-        " FOR NO KEY UPDATE",
+        "SELECT EXISTS (SELECT 1 FROM executions_maintenance) FROM executions_execution"
+        " WHERE id = %s AND host_id = %s AND attempt = %s AND ended_at IS NULL FOR NO KEY UPDATE",
         (execution_id, host_id, attempt),
     )
     if not held:
         raise LateWrite
+    return bool(held[0][0])
 
 
 def park(
@@ -213,7 +217,7 @@ def unload(host_id: int, ids: list[UUID]) -> list[UUID]:
         UPDATE executions_execution e SET host_id = NULL, version = version + 1
         WHERE e.id = ANY(%(ids)s) AND e.host_id = %(host)s AND e.status = ANY(%(waiting)s)
         AND (e.ready_at IS NULL OR e.ready_at > clock_timestamp() + interval '1 second')
-        AND e.cancel_requested_at IS NULL
+        AND e.cancel_requested_at IS NULL AND e.pause_requested_at IS NULL
         RETURNING e.id
         """,
         {"ids": ids, "host": host_id, "waiting": [str(status) for status in WAITING]},
@@ -251,12 +255,23 @@ def put_down(host_id: int, ids: list[UUID]) -> list[UUID]:
 
 
 def _let_go(condition: str, params: dict[str, Any]) -> list[UUID]:
-    """Take the host away from waiting executions; those whose wait is over are queued by the next look."""
+    """Take the host away from waiting executions; those whose wait is over are queued by the next look.
+
+    A wish that the host has not come to is fulfilled: nobody else would look at it before the wait is over.
+    """
     rows = fetch(
         f"UPDATE executions_execution e SET host_id = NULL, version = version + 1"
-        f" WHERE {condition} AND e.status = ANY(%(waiting)s) RETURNING e.id",
+        f" WHERE {condition} AND e.status = ANY(%(waiting)s)"
+        " RETURNING e.id, cancel_requested_at IS NOT NULL, pause_requested_at IS NOT NULL",
         {**params, "waiting": [str(status) for status in WAITING]},
     )
+    cancelled = {"ids": [row[0] for row in rows if row[1]]}
+    if cancelled["ids"]:
+        moves.move("e.id = ANY(%(ids)s)", Status.QUEUED, cancelled, reason=Reason.CANCELLED)
+    paused = {"ids": [row[0] for row in rows if row[2] and not row[1]]}
+    if paused["ids"]:
+        sets = ", pause_requested_at = NULL"
+        moves.move("e.id = ANY(%(ids)s)", Status.PAUSED, paused, reason=Reason.PAUSED, sets=sets)
     return [row[0] for row in rows]
 
 

@@ -275,6 +275,16 @@ class Wait(models.Model):
         return f"{self.waiter_id} waits for {self.target_id}"
 
 
+class Payload(models.Model):
+    """A large recorded value, stored once under the SHA-256 of its JSON however often it is recorded."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64)
+    value = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
 class Savepoint(models.Model):
     """One answered call of an execution: what a replay answers again instead of doing it twice."""
 
@@ -290,6 +300,7 @@ class Savepoint(models.Model):
     name = models.CharField(max_length=NAME_LENGTH, null=True)  # given by `this.save_dump(name)`
     is_pending = models.BooleanField(default=False)  # not answered yet: `value` says what is waited for
     value = models.JSONField(null=True)
+    payload = models.ForeignKey(Payload, models.PROTECT, null=True, related_name="+", db_index=False)
     error = models.JSONField(null=True)
     seen = models.JSONField(null=True)  # readings of the clock since the call before
     log_seq = models.PositiveIntegerField(default=0)  # how far the script's log had come

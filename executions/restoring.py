@@ -16,6 +16,8 @@ from executions.lifecycle import Reason, Status
 from executions.models import Execution
 from executions.operations import AlreadyEnded, Start, prepare
 
+_LARGEST_NUMBER = 2**31 - 1
+
 
 class NoSuchSavepoint(Exception):
     """The execution has no such savepoint, or it is not kept any more."""
@@ -24,7 +26,7 @@ class NoSuchSavepoint(Exception):
 def find_savepoint(execution_id: UUID, selected: Any, by: str = "name") -> int | None:
     """Return the number of the newest savepoint with this name (or `by="id"`: with this number), or None."""
     column, value = ("name", str(selected)) if by == "name" else ("number", selected)
-    if by != "name" and not (isinstance(value, int) or str(value).isdigit()):
+    if by != "name" and not (str(value).isdecimal() and 0 < int(value) <= _LARGEST_NUMBER):
         return None
     rows = fetch(
         f"SELECT number FROM executions_savepoint WHERE execution_id = %s AND {column} = %s AND NOT is_pending"
@@ -64,10 +66,10 @@ def restore_execution(execution: Execution, number: int, *, by: Any) -> Executio
     return execution
 
 
-def restore_hosted(host_id: int, execution_id: UUID, number: int) -> None:
-    """Take a running execution of this host back, in the caller's fenced transaction."""
+def restore_hosted(host_id: int, execution_id: UUID, number: int) -> bool:
+    """Take a running execution of this host back, in the caller's fenced transaction; tells whether it went."""
     _go_back(execution_id, number)
-    moves.move(
+    moved = moves.move(
         "e.id = %(id)s AND e.host_id = %(host)s",
         Status.QUEUED,
         {"id": execution_id, "host": host_id},
@@ -75,6 +77,7 @@ def restore_hosted(host_id: int, execution_id: UUID, number: int) -> None:
         sets=", host_id = NULL",
     )
     announce_ready()
+    return bool(moved)
 
 
 def _go_back(execution_id: UUID, number: int) -> None:
@@ -118,8 +121,8 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
         moves.create(status, columns)
         fetch(
             """INSERT INTO executions_savepoint (execution_id, number, attempt, call, digest, line, name, is_pending,
-                value, error, seen, log_seq, at)
-            SELECT %s, number, 0, call, digest, line, name, false, value, error, seen, log_seq, at
+                value, payload_id, error, seen, log_seq, at)
+            SELECT %s, number, 0, call, digest, line, name, false, value, payload_id, error, seen, log_seq, at
             FROM executions_savepoint WHERE execution_id = %s AND number <= %s AND NOT is_pending""",
             (columns["id"], execution.pk, number),
         )

@@ -4,15 +4,17 @@ A call that must wait is written down as pending, with what it waits for; its an
 over. So a resumed script gets the recorded answers, comes to the pending call, and goes on waiting where it was.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from executions.database import fetch, from_jsonb, jsonb
+from executions.database import dumps, fetch, from_jsonb, jsonb
 from executions.hosting import LateWrite
 
 SOFT_LIMIT = 10_000  # calls of one execution after which its log warns
 HARD_LIMIT = 100_000
+MAX_INLINE_BYTES = 256 * 1024  # larger values are stored once, as a Payload
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,18 @@ class Request:
 
 _INSERT = """
 INSERT INTO executions_savepoint
-    (execution_id, number, attempt, call, digest, line, name, is_pending, value, error, seen, log_seq, at)
-SELECT id, %(number)s, attempt, %(call)s, %(digest)s, %(line)s, %(name)s, %(pending)s, %(value)s, %(error)s, %(seen)s,
-    %(log_seq)s, clock_timestamp()
+    (execution_id, number, attempt, call, digest, line, name, is_pending, value, payload_id, error, seen,
+    log_seq, at)
+SELECT id, %(number)s, attempt, %(call)s, %(digest)s, %(line)s, %(name)s, %(pending)s, %(value)s::text::jsonb,
+    %(payload)s, %(error)s, %(seen)s, %(log_seq)s, clock_timestamp()
 FROM executions_execution
 WHERE id = %(id)s AND host_id = %(host)s AND attempt = %(attempt)s AND ended_at IS NULL FOR SHARE
 RETURNING 1
 """
 
 _FILL_IN = """
-UPDATE executions_savepoint SET is_pending = false, value = %(value)s, error = %(error)s, at = clock_timestamp(),
-    attempt = %(attempt)s
+UPDATE executions_savepoint SET is_pending = false, value = %(value)s::text::jsonb, payload_id = %(payload)s,
+    error = %(error)s, at = clock_timestamp(), attempt = %(attempt)s
 WHERE execution_id = %(id)s AND number = %(number)s RETURNING 1
 """
 
@@ -60,7 +63,7 @@ def record(
         "host": caller.host_id,
         "attempt": caller.attempt,
         "number": request.number,
-        "value": jsonb(value if pending is None else pending),
+        **_stored(value if pending is None else pending),
         "error": jsonb(error),
     }
     if caller.pending is not None and caller.pending[0] == request.number:
@@ -85,6 +88,21 @@ def record(
         raise LateWrite
 
 
+def _stored(value: Any) -> dict[str, str | None]:
+    """Return the columns that hold a value: itself, or the key of its payload when it is large."""
+    if value is None:
+        return {"value": None, "payload": None}
+    text = dumps(value)
+    if len(text) <= MAX_INLINE_BYTES:
+        return {"value": text.decode(), "payload": None}
+    digest = hashlib.sha256(text).hexdigest()
+    fetch(
+        "INSERT INTO executions_payload (sha256, value) VALUES (%s, %s::text::jsonb) ON CONFLICT DO NOTHING",
+        (digest, text.decode()),
+    )
+    return {"value": None, "payload": digest}
+
+
 @dataclass
 class Journal:
     """What a resumed script is given: its recorded calls, and how far its log is written."""
@@ -99,7 +117,8 @@ def load_journals(ids: list[UUID]) -> dict[UUID, Journal]:
     """Return the journals of these executions, each in one piece."""
     journals = {key: Journal() for key in ids}
     rows = fetch(
-        "SELECT execution_id, number, call, line, digest, seen, value, error, is_pending FROM executions_savepoint"
+        "SELECT execution_id, number, call, line, digest, seen, coalesce(s.value, p.value), error, is_pending"
+        " FROM executions_savepoint s LEFT JOIN executions_payload p ON p.sha256 = s.payload_id"
         " WHERE execution_id = ANY(%s) ORDER BY execution_id, number",
         (ids,),
     )

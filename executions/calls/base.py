@@ -42,6 +42,7 @@ class Caller:
     root_id: UUID
     is_productive: bool
     user: User | None
+    is_maintenance: bool = False
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
 
     def row(self) -> Execution:
@@ -117,7 +118,11 @@ def find_record(
     caller: Caller, arguments: dict[str, Any], operation: Operation = Operation.READ, trashed: bool = False
 ) -> Any:
     kind = kind_named(arguments)
-    record = select(kind, arguments["select"], arguments.get("by"), rows=kind.rows(trashed=trashed))
+    record = None
+    if arguments.get("allow_normal", True) and not trashed:
+        record = select(kind, arguments["select"], arguments.get("by"))
+    if record is None and kind.has_trash and (trashed or arguments.get("allow_deleted")):
+        record = select(kind, arguments["select"], arguments.get("by"), rows=kind.rows(trashed=True))
     if record is None or not _sees(caller, record):
         raise CallRefused("ResourceNotFoundError", f"There is no {kind.name} {arguments['select']!r}.")
     if operation != Operation.READ and not may(caller.user, operation, record):

@@ -13,19 +13,21 @@ from records.filters import as_q
 from records.kinds import resolve_references, select
 
 MAX_LIST = 10_000
+_OTHER_NAMES = {"parent_execution_id": "parent_id"}  # as the fields are named elsewhere in the field
 
 
 def get(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     kind = kind_named(arguments)
     record = find_record(caller, arguments)
-    wanted = arguments.get("fields")
-    unknown = [name for name in wanted or () if name not in kind.read]
+    wanted = arguments.get("fields") or list(kind.read)
+    stored = [_OTHER_NAMES.get(name, name) for name in wanted]
+    unknown = [name for name in stored if name not in kind.read]
     if unknown:
         known = ", ".join(kind.read)
         raise CallRefused(
             "InvalidInputError", f"A {kind.name} has no field {unknown[0]!r}; there are: {known}."
         )
-    return kind.snapshot(record, wanted or kind.read)
+    return dict(zip(wanted, kind.snapshot(record, stored).values(), strict=True))
 
 
 def save(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:

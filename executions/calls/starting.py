@@ -56,7 +56,7 @@ def start(caller: Caller, arguments: dict[str, Any]) -> Any:
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
     columns, status = prepare(start, by=caller.user, origin=Execution.Origin.EXECUTION)
     key: UUID = columns["id"]
-    if wait and status == Status.QUEUED:
+    if wait and status == Status.QUEUED and not caller.is_maintenance:
         # The parent's slot passes to its child, which this host starts at once.
         columns |= {"host_id": caller.host_id, "attempt": 1}
         moves.create(Status.RUNNING, columns)

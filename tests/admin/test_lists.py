@@ -15,7 +15,7 @@ from django_q.signing import SignedPackage
 
 from access.api_keys import create_api_key
 from access.models import SignInFailure
-from executions.models import Execution, LogLine, Maintenance, Process, Savepoint, Wait
+from executions.models import Execution, LogLine, Maintenance, Payload, Process, Savepoint, Wait
 from executions.operations import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
@@ -76,6 +76,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     LogLine.objects.create(execution=first, number=1, at=now, text="hello", data={"a": 1})
     Wait.objects.create(waiter=first, target=second)
     Maintenance.objects.create(note="moving house")
+    Payload.objects.create(sha256="5" * 64, value=["large"])
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
     SignInFailure.objects.create(username="root", address="127.0.0.1")
     Process.objects.create(role=Process.Role.HOST, pid=1, machine="here")
