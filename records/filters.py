@@ -114,7 +114,7 @@ class _Translation:
                 return Q(**{name: value})
             raise ValueError("takes null, and true or false where the field is one of these")
         if operator in ("like", "ilike"):
-            if not isinstance(column, models.CharField | models.TextField):
+            if not isinstance(column, models.CharField | models.TextField) or self._is_reference(name):
                 raise ValueError("is for text fields")
             if not isinstance(value, str) or (len(value) - len(value.rstrip("\\"))) % 2:
                 raise ValueError("takes text that does not end with a lone backslash")
@@ -140,6 +140,9 @@ class _Translation:
         if operator in ("gt", "ge"):
             return Q(pk__gte=first_id_at(moment - _CLOCKS_DIFFER))
         return Q(pk__lt=first_id_at(moment + _CLOCKS_DIFFER))
+
+    def _is_reference(self, name: str) -> bool:
+        return any(f.attname == name and f.is_relation for f in self.model._meta.concrete_fields)
 
     def _column(self, name: str) -> Any:
         try:
