@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from access import api as access
 from engine_site.reference import api_docs
 from executions import api as executions
+from executions import control_api as control
 from flows import api as flows
 from projects import api as projects
 
@@ -42,6 +43,7 @@ class Nothing(APIView):
 
 urlpatterns = [
     *access.urlpatterns,
+    *control.urlpatterns,  # before the addresses of records, whose last part may be anything
     *projects.urlpatterns,
     *flows.urlpatterns,
     *executions.urlpatterns,

@@ -19,6 +19,8 @@ from access.pages import json_error
 from access.permissions import PermissionRefused
 from access.sign_in import TooManyFailures
 from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
+from executions.pausing import NotPaused
+from executions.restoring import NoSuchSavepoint
 from projects.operations import DefaultProjectStays
 from records.listing import ListTooSlow
 from records.models import NAME_TAKEN, RecordIsReadonly
@@ -31,6 +33,8 @@ _FACTS: dict[type[Exception], tuple[int, str]] = {
     PermissionRefused: (403, "permission_denied"),
     AlreadyEnded: (409, "already_ended"),
     NotRunnable: (409, "not_runnable"),
+    NotPaused: (409, "not_paused"),
+    NoSuchSavepoint: (404, "not_found"),
     StillAlive: (409, "still_alive"),
     KeyReused: (409, "idempotency_key_reused"),
     TooManyFailures: (429, "too_many_requests"),

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.http import Http404
 from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,10 +21,11 @@ from executions import bulk, operations
 from executions.kinds import EXECUTION, PROCESS
 from executions.lifecycle import ENDED
 from executions.live import wait_ended
-from executions.models import Execution, LogLine, Transition
+from executions.models import Execution, LogLine, SavepointRetention, Transition
 from executions.operations import Start
+from executions.reading import read_execution
 from flows.models import Flow, Script
-from records.api import RecordDetail, RecordList, RecordRestore, outside_trashed_projects
+from records.api import RecordDetail, RecordList, outside_trashed_projects
 from records.cleaning import clean_body, clean_columns, clean_moment
 from records.listing import (
     PARAMETERS,
@@ -67,6 +69,12 @@ _START_BODY = object_of(
         "scheduled_for": {"type": "string", "format": "date-time"},
         "max_runtime_minutes": {"type": "number"},
         "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
+        "savepoint_retention": {
+            "type": "string",
+            "enum": SavepointRetention.values,
+            "default": str(SavepointRetention.UNTIL_EXPIRY),
+            "description": "none forgets its savepoints at its end: it cannot be forked then",
+        },
     }
 )
 
@@ -89,7 +97,10 @@ class ExecutionView(Guarded):
         if seconds is not None and execution.status not in ENDED:
             if not wait_ended(execution.pk, seconds):
                 status = 202
-            execution.refresh_from_db()
+            try:
+                execution = read_execution(execution.pk)
+            except Execution.DoesNotExist:
+                raise Http404("It was removed while you waited.") from None
         return Response(self.shown(execution), status=status, headers=headers)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -184,6 +195,7 @@ class ExecutionList(ExecutionView, RecordList):
             scheduled_for=None if moment is None else _moment(moment, "scheduled_for"),
             max_runtime_minutes=given.get("max_runtime_minutes"),
             run=run,
+            savepoint_retention=given.get("savepoint_retention"),
             idempotency_key=key,
             idempotency_digest=digest,
         )
@@ -205,12 +217,6 @@ class ExecutionDetail(ExecutionView, RecordDetail):
 
     def written(self, request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
         return clean_columns(Execution, clean_body(request.data, ("name", "description")))
-
-
-class ExecutionRestore(ExecutionView, RecordRestore):
-    """Takes an execution out of the trash."""
-
-    reads = ("fields",)
 
 
 class ExecutionVerb(ExecutionView):
@@ -313,7 +319,7 @@ class BulkVerb(ExecutionView):
             EXECUTION, bulk.AT_MOST, "-id", ("id",), read_filter(EXECUTION, body["filter"]), after=after
         )
         rows = outside_trashed_projects(self.visible(self.kind.rows()))
-        page = list_page(query, rows.filter(status__in=bulk.open_to(self.verb)))
+        page = list_page(query, rows.filter(bulk.open_to(self.verb)))
         return [row["id"] for row in page["results"]], page["next"]
 
 
@@ -511,7 +517,6 @@ urlpatterns = [
     path("execution/<str:key>/cancel", ExecutionCancel.as_view()),
     path("execution/<str:key>/run", ExecutionRun.as_view()),
     path("execution/<str:key>/rerun", ExecutionRerun.as_view()),
-    path("execution/<str:key>/restore", ExecutionRestore.as_view()),
     path("execution/<str:key>/log", ExecutionLog.as_view()),
     path("execution/<str:key>/transitions", ExecutionTransitions.as_view()),
     path("execution/<str:key>/children", ExecutionChildren.as_view()),

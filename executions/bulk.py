@@ -1,4 +1,4 @@
-"""Many executions at once: cancel, rerun, trash, with an answer for each. Doors call these with ids they were given.
+"""Many executions at once: cancel, pause, resume, rerun, trash, with an answer for each. Doors give the ids.
 
 What is refused for one never stops the others.
 """
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from access.permissions import Operation, PermissionRefused, visible
@@ -17,9 +18,10 @@ from executions.announce import announce
 from executions.lifecycle import ALIVE, ENDED, Status
 from executions.models import Execution
 from executions.operations import cancel_executions, rerun_execution
+from executions.pausing import pause_executions, resume_executions
 
 AT_MOST = 1_000
-_AT_ONCE = 100  # cancelled in one transaction
+_AT_ONCE = 100  # in one transaction
 
 
 @dataclass(frozen=True)
@@ -35,14 +37,29 @@ class Answer:
 
 def cancel_many(ids: list[UUID], *, by: Any) -> list[Answer]:
     """Ask for the end of these executions and of the children that belong to them."""
+    return _control(ids, cancel_executions, "already_ended", "It has ended.", by)
+
+
+def pause_many(ids: list[UUID], *, by: Any) -> list[Answer]:
+    """Pause these executions and the children that belong to them."""
+    return _control(ids, pause_executions, "already_ended", "It has ended.", by)
+
+
+def resume_many(ids: list[UUID], *, by: Any) -> list[Answer]:
+    """Let these executions and the children that belong to them go on."""
+    return _control(ids, resume_executions, "not_paused", "It is not paused.", by)
+
+
+def _control(
+    ids: list[UUID], act: Callable[[list[UUID]], list[UUID]], code: str, words: str, by: Any
+) -> list[Answer]:
+    """Do it piece by piece; `code` and `words` are for those that `act` does not answer."""
     answers, allowed = _sort_out(ids, by, Operation.RUN)
-    cancelled: set[UUID] = set()
+    done: set[UUID] = set()
     for start in range(0, len(allowed), _AT_ONCE):
-        cancelled.update(cancel_executions(allowed[start : start + _AT_ONCE]))
+        done.update(act(allowed[start : start + _AT_ONCE]))
     for key in allowed:
-        answers[key] = (
-            Answer(key, True) if key in cancelled else Answer(key, False, "already_ended", "It has ended.")
-        )
+        answers[key] = Answer(key, True) if key in done else Answer(key, False, code, words)
     return [answers[key] for key in dict.fromkeys(ids)]
 
 
@@ -71,9 +88,15 @@ def rerun_many(ids: list[UUID], *, by: Any, origin: str) -> list[Answer]:
     return [answers[key] for key in dict.fromkeys(ids)]
 
 
-def open_to(verb: str) -> set[Status]:
-    """Return the states in which the verb (cancel, rerun, delete) makes sense: what a filter is narrowed to."""
-    return {"cancel": set(ALIVE), "delete": {*ENDED, Status.CREATED}}.get(verb, set(Status))
+def open_to(verb: str) -> Q:
+    """Return the condition under which the verb makes sense: what a filter is narrowed to."""
+    paused = Q(status=Status.PAUSED) | Q(pause_requested_at__isnull=False)
+    return {
+        "cancel": Q(status__in=ALIVE),
+        "delete": Q(status__in={*ENDED, Status.CREATED}),
+        "pause": Q(status__in=ALIVE - {Status.CREATED}) & ~paused,
+        "resume": Q(ended_at=None) & paused,
+    }.get(verb, Q())
 
 
 def _attempt(key: UUID, act: Callable[[], UUID]) -> Answer:

@@ -275,6 +275,7 @@ def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
         is_productive=execution.is_productive,
         priority=execution.priority,
         max_runtime_minutes=execution.max_runtime_minutes,
+        savepoint_retention=execution.savepoint_retention,
         rerun_of=execution.pk,
     )
     return start_execution(start, by=by, origin=origin)[0]

@@ -194,7 +194,7 @@ class RecordSchema(AutoSchema):
 
 
 def _path_parameters(path: str) -> list[Json]:
-    words = {"key": "The id, or with `?by=name` the name", "number": "The number of a version"}
+    words = {"key": "The id, or with `?by=name` the name", "number": "The number of a version or savepoint"}
     return [
         {
             "in": "path",
