@@ -45,6 +45,7 @@ LIMITS = {
     "file_bytes": 256 << 20,
     "open_files": 256,
 }
+_MAY_LEAVE = {"execution.pause", "savepoint.load"}  # calls that may put their own execution down
 
 current: "Host | None" = None  # the host of this worker process
 
@@ -144,6 +145,9 @@ class Host:
         """Start the flow processes of executions that are RUNNING on this host."""
         given = hosting.assignments(self.lease.id, ids)
         begun = [assignment.id for assignment in given if assignment.has_journal]
+        for key in begun:
+            if key in self.runs:  # taken from us and given back before we heard of it
+                self._let_go(self.runs[key], [key])
         journals = load_journals(begun) if begun else {}
         for assignment in given:
             self._spawn_one(assignment, journals.get(assignment.id) or Journal())
@@ -203,7 +207,9 @@ class Host:
             self._loop.forget(run.channel)
 
     def _on_output(self, run: HostedRun) -> None:
-        self._write(run.read_output())
+        lines = run.read_output()
+        if not run.is_let_go:
+            self._write(lines)
         if run.output_at_end:
             self._loop.forget(run.output)
 
@@ -228,11 +234,13 @@ class Host:
             self._reply(run, request.number, {"error": error})
             return
         if self._stopping:
+            self._write_before_leaving(run)
             self._let_go(run, hosting.put_down(self.lease.id, [run.id]))
             return
-        if run.pause_requested and hosting.pause(self.lease.id, [run.id]):
-            self._let_go(run, [run.id])
+        if run.pause_requested and self._pause(run):
             return
+        if request.call in _MAY_LEAVE:
+            self._write_before_leaving(run)
         if request.number == SOFT_LIMIT:
             words = f"this execution has made {SOFT_LIMIT:,} calls, which makes its restarts slower: start children"
             self._log(run, words, "warning")
@@ -268,8 +276,8 @@ class Host:
             raise  # the database is away: the worker ends
         except Exception:
             logger.exception("a call of execution %s failed", run.id)
-            self._let_go(run, [run.id])
             self._crashed(run, "the engine failed to answer a call; its log says why")
+            self._let_go(run, [run.id])
             return {}
 
     def _retried(self, work: Callable[[], Any]) -> Any:
@@ -301,7 +309,7 @@ class Host:
                 parked.wake_in, lambda: self._mark_ready(run.id) if run.is_parked_in(turn) else None
             )
         if run.pause_requested:
-            self._pause_here(run)
+            self._pause(run)
         is_crowded = len(self.runs) > settings.ENGINE_MAX_RESIDENT
         stay = 0 if is_crowded else settings.ENGINE_SLEEP_MAX_SECONDS
         self._loop.after(stay, lambda: self._unload(run) if run.is_parked_in(turn) else None)
@@ -312,6 +320,7 @@ class Host:
 
     def _unload(self, run: HostedRun) -> None:
         """End the process of a run that waits for long; its row waits on, and any worker takes it up again."""
+        self._write_before_leaving(run)
         self._let_go(run, hosting.unload(self.lease.id, [run.id]))
 
     def _mark_ready(self, execution_id: UUID) -> None:
@@ -371,14 +380,16 @@ class Host:
             if row.cancel_requested:
                 self._stop_run(run, Reason.CANCELLED)
             elif row.pause_requested and run.parked_by is not None:
-                self._pause_here(run)
+                self._pause(run)
             elif row.is_ready and run.parked_by is not None:
                 self._mark_ready(key)
 
-    def _pause_here(self, run: HostedRun) -> None:
+    def _pause(self, run: HostedRun) -> bool:
+        self._write_before_leaving(run)
         with transaction.atomic():
             paused = hosting.pause(self.lease.id, [run.id])
         self._let_go(run, paused)
+        return bool(paused)
 
     def _slot_is_free(self) -> None:
         """Let a run of ours go on, or else tell the claimer that there is room."""
@@ -389,11 +400,17 @@ class Host:
 
     # -- Letting go ---------------------------------------------------------------------------------------
 
+    def _write_before_leaving(self, run: HostedRun) -> None:
+        """Write down all that it has said: whoever takes it up next counts its lines from there."""
+        self._write(run.read_output())
+        self._write_lines()
+
     def _let_go(self, run: HostedRun, ids: list[UUID]) -> None:
         """Forget this run, if it is among `ids`: its row is no longer ours. Its process dies without a word."""
         if run.id not in ids:
             return
         run.is_let_go = True
+        self._lines = [line for line in self._lines if line.execution_id != run.id]
         if self.runs.get(run.id) is run:
             del self.runs[run.id]
         self._ready.pop(run.id, None)
@@ -406,12 +423,15 @@ class Host:
         until = time.monotonic() + GRACE_SECONDS
         for run in list(self.runs.values()):
             if run.parked_by is not None:
+                self._write_before_leaving(run)
                 self._let_go(run, hosting.put_down(self.lease.id, [run.id]))
         while self.runs and time.monotonic() < until:
             self._loop.turn(0.2)
             if self._dead:
                 self._bury()
         if self.runs:
+            for run in self.runs.values():
+                self._write_before_leaving(run)
             put_down = hosting.put_down(self.lease.id, list(self.runs))
             for run in list(self.runs.values()):
                 self._let_go(run, put_down)
@@ -449,7 +469,8 @@ class Host:
             self._drain(run)
             if run.is_let_go:
                 continue
-            self.runs.pop(run.id, None)
+            if self.runs.get(run.id) is run:
+                del self.runs[run.id]
             self._ready.pop(run.id, None)
             self._write([line for line in [run.counter.closing_line()] if line])
             assert run.death is not None
@@ -471,7 +492,7 @@ class Host:
 
         def work() -> tuple[list[UUID], list[UUID], dict[UUID, dict[str, Any]]]:
             with transaction.atomic():
-                write_lines(lines)
+                write_lines(lines, self.lease.id)
                 ended, resumed, ready = hosting.end(self.lease.id, ends, forgetful)
                 return ended, ready, self._go_on(resumed)
 
@@ -487,6 +508,7 @@ class Host:
 
     def _crashed(self, run: HostedRun, cause: str) -> None:
         self._log(run, f"the process of this execution ended: {cause}", "warning")
+        self._write_lines()
         ready = self._retried(lambda: hosting.crashed(self.lease.id, run.id, run.assignment.attempt, cause))
         for key in ready:
             self._mark_ready(key)
@@ -496,6 +518,8 @@ class Host:
         self._loop.forget(run.output)
         try:
             for piece in run.drain():
+                if run.is_let_go:
+                    continue
                 if isinstance(piece, Line):
                     self._write([piece])
                 elif "call" not in piece:  # nobody is left to be answered
@@ -525,9 +549,12 @@ class Host:
 
     def _flush(self) -> None:
         self._flush_due = False
-        lines, self._lines = self._lines, []
-        write_lines(lines)
+        self._write_lines()
         self._collected.send()
+
+    def _write_lines(self) -> None:
+        lines, self._lines = self._lines, []
+        write_lines(lines, self.lease.id)
 
     def _beat(self) -> None:
         if not self.lease.beat():

@@ -69,7 +69,8 @@ class HostedRun:
         return self._turns
 
     def is_parked_in(self, turn: int) -> bool:
-        return self.parked_by is not None and self._turns == turn and not self.is_let_go
+        is_ours = not self.is_let_go and self.death is None
+        return is_ours and self.parked_by is not None and self._turns == turn
 
     def beginning(self, env_name: str) -> dict[str, Any]:
         """Return what a flow process is told at its start, with the journal when it is resumed."""

@@ -42,7 +42,7 @@ def claim(host_id: int) -> list[Moved]:
         locked = fetch(_LOCK_HOST, (host_id,))
         if not locked:
             return []
-        return moves.move(
+        moved = moves.move(
             "e.host_id IS NULL" + _NO_MAINTENANCE,
             Status.RUNNING,
             {"host": host_id, "slots": locked[0][0]},
@@ -50,6 +50,9 @@ def claim(host_id: int) -> list[Moved]:
             tail=f"ORDER BY e.priority DESC, e.ready_at {_FREE} FOR NO KEY UPDATE SKIP LOCKED",
             sources=[Status.QUEUED],
         )
+        # What is left of a wait that is over would hold up the next one.
+        _forget_waits([row.id for row in moved if row.attempt > 1])
+        return moved
 
 
 def queue_due(most: int = 500) -> float | None:

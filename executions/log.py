@@ -71,13 +71,15 @@ class LogCounter:
 _INSERT = """
 INSERT INTO executions_logline (execution_id, number, at, level, stream, text, data, seq)
 SELECT * FROM unnest(%s::uuid[], %s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[],
-    %s::int[])
+    %s::int[]) AS line(execution_id)
+WHERE %s::bigint IS NULL OR EXISTS (SELECT 1 FROM executions_execution e
+    WHERE e.id = line.execution_id AND e.host_id = %s::bigint)
 ON CONFLICT DO NOTHING
 """
 
 
-def write_lines(lines: list[Line]) -> None:
-    """Store the lines in one statement."""
+def write_lines(lines: list[Line], host_id: int | None = None) -> None:
+    """Store the lines in one statement; with a host given, only those of executions that it still holds."""
     if lines:
         fetch(
             _INSERT,
@@ -90,5 +92,7 @@ def write_lines(lines: list[Line]) -> None:
                 [line.text for line in lines],
                 [jsonb(line.data) for line in lines],
                 [line.seq for line in lines],
+                host_id,
+                host_id,
             ),
         )
