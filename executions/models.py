@@ -223,7 +223,7 @@ class Transition(models.Model):
     new = models.CharField(max_length=24)
     reason = models.CharField(max_length=24, blank=True, default="")
     version = models.PositiveIntegerField()
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
 
     class Meta:
