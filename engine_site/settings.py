@@ -174,6 +174,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["records.json_http.JsonParser"],
     "DEFAULT_RENDERER_CLASSES": ["records.json_http.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "records.json_http.AlwaysJson",
     "EXCEPTION_HANDLER": "engine_site.errors.answer_error",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

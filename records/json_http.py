@@ -4,13 +4,15 @@ Every REST view uses both; they know nothing of records.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 import orjson
 from rest_framework.exceptions import APIException, ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 MAX_BODY_BYTES = 10_000_000
 MAX_DEPTH = 100
@@ -51,6 +53,16 @@ class JsonRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else dump_json(data)
+
+
+class AlwaysJson(DefaultContentNegotiation):
+    """Answers JSON whatever the caller says it would accept: there is nothing else to choose from."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
 
 
 def parse_json(text: bytes | str, where: str = "") -> Any:

@@ -173,5 +173,17 @@ def test_what_nobody_foresaw_500_says_nothing_of_itself(
     assert not Execution.objects.exists()
 
 
+@pytest.mark.parametrize("wanted", ["text/html", "application/xml", "*/*", "nonsense"])
+def test_answers_are_json_whatever_is_accepted(root: Caller, nobody: Caller, wanted: str) -> None:
+    assert root.get("/flow", headers={"Accept": wanted}).body == {"results": [], "next": None}
+    assert is_error(nobody.get("/flow", headers={"Accept": wanted}), 401, "not_authenticated")
+
+
+def test_head_and_options(root: Caller, flow: Flow) -> None:
+    assert root.call("HEAD", "/flow").status == 200
+    assert root.call("HEAD", f"/flow/{flow.pk}").status == 200
+    assert root.call("OPTIONS", "/flow").status == 200
+
+
 def test_both_versions_answer(root: Caller) -> None:
     assert root.client.get("/api/1/flow", headers={"Authorization": f"Bearer {root.key}"}).status_code == 200
