@@ -15,7 +15,8 @@ class DefaultProjectStays(ValidationError):
     """The Default project can be neither deleted nor renamed."""
 
     def __init__(self) -> None:
-        super().__init__({"name": "The Default project cannot be deleted or renamed: it holds what has no other place."})
+        words = "The Default project cannot be deleted or renamed: it holds what has no other place."
+        super().__init__({"name": words})
 
 
 def create_project(name: str, *, by: Any, **fields: Any) -> Project:

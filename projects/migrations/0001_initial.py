@@ -3,9 +3,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import records.identifiers
 from django.conf import settings
 from django.db import migrations, models
+
+import records.identifiers
 
 
 class Migration(migrations.Migration):
