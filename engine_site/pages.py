@@ -1,12 +1,15 @@
-"""Addresses of the pages that span several apps: dashboard, search, and starting a flow."""
+"""Addresses of the pages that span several apps: dashboard, search, starting a flow, pausing a project."""
 
 from django.urls import path
 
 from engine_site import views
+from executions import control_views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("favicon.ico", views.favicon),
     path("search", views.search, name="search"),
     path("flows/<uuid:flow_id>/run/", views.flow_run, name="flow-run"),
+    path("projects/<uuid:project_id>/pause", control_views.project_pause, name="project-pause"),
+    path("projects/<uuid:project_id>/resume", control_views.project_resume, name="project-resume"),
 ]

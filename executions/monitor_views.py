@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from access.models import User
 from access.pages import json_error, page, words_of
 from access.permissions import PermissionRefused, visible
-from executions import monitor, operations, subscriptions
+from executions import monitor, operations, pausing, subscriptions
 from executions.activity import last_hour
 from executions.models import Execution
 from flows.models import Flow
@@ -196,6 +196,8 @@ def _rerun(execution: Execution, by: Any) -> Any:
 
 BULK: dict[str, Callable[[Execution, Any], Any]] = {
     "cancel": lambda execution, by: operations.cancel_execution(execution, by=by),
+    "pause": lambda execution, by: pausing.pause_execution(execution, by=by),
+    "resume": lambda execution, by: pausing.resume_execution(execution, by=by),
     "rerun": _rerun,
     "delete": lambda execution, by: operations.trash_execution(execution, by=by),
     "restore": lambda execution, by: operations.restore_execution(execution, by=by),
@@ -240,6 +242,6 @@ def _attempt(act: Callable[[Execution, Any], Any], execution: Execution, by: Any
         act(execution, by)
     except ValidationError as error:
         return words_of(error)
-    except (PermissionRefused, operations.AlreadyEnded, operations.StillAlive) as error:
+    except (PermissionRefused, operations.AlreadyEnded, operations.StillAlive, pausing.NotPaused) as error:
         return str(error)
     return None

@@ -13,7 +13,9 @@ from executions.models import Execution
 _FIELDS = Execution._meta.concrete_fields
 _NAMES = [column.attname for column in _FIELDS]
 _JSON = [number for number, column in enumerate(_FIELDS) if isinstance(column, JSONField)]
-_READ = f"SELECT {', '.join(str(column.column) for column in _FIELDS)} FROM executions_execution WHERE id = %s"
+_READ = (
+    f"SELECT {', '.join(str(column.column) for column in _FIELDS)} FROM executions_execution WHERE id = %s"
+)
 
 
 def read_execution(execution_id: UUID) -> Execution:

@@ -54,7 +54,7 @@ _PLAIN = (
     "id", "version", "name", "type", "status", "reason", "is_productive", "origin", "attempt", "project_id",
     "flow_id", "flow_version", "parent_id", "root_id", "created_by_id", "created_at", "started_at", "ended_at",
 )  # fmt: skip
-_RAW = ("waiting_for", "cancel_requested_at", "scheduled_for", "deleted_at")
+_RAW = ("waiting_for", "cancel_requested_at", "pause_requested_at", "scheduled_for", "deleted_at")
 
 
 def read_rows(executions: "QuerySet[Execution]", *, with_children: bool = False) -> list[Row]:
@@ -94,6 +94,8 @@ def _line(values: dict[str, Any]) -> tuple[str, datetime | None]:
     waiting_for = values["waiting_for"] or {}
     if values["cancel_requested_at"] and not values["ended_at"]:
         return "stopping", None
+    if values["pause_requested_at"] and not values["ended_at"]:
+        return "pauses at its next call", None
     match values["status"]:
         case Status.QUEUED:
             return "for a free slot of a worker", None

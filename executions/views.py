@@ -3,6 +3,7 @@
 A request with `X-Live` gets the parts of the page that change, to be put in place.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page, visible_or_404, words_of
 from access.permissions import Operation, may_in_project, visible
-from executions import log_reading, operations
+from executions import log_reading, operations, savepoint_views
 from executions.excerpts import excerpt, failing_line, script_lines
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, LogLine, Transition
@@ -31,11 +32,13 @@ TABS = (
     ("log", "Log", "file-text"),
     ("children", "Children", "sitemap"),
     ("timeline", "Timeline", "timeline"),
+    ("savepoints", "Savepoints", "bookmark"),
     ("transitions", "Transitions", "history"),
     ("script", "Script", "code"),
 )
 CHILDREN_AT_ONCE = 100
 TRANSITIONS_SHOWN = 1_000
+INTERRUPTIONS = (Reason.HOST_LOST, Reason.CRASHED, Reason.PUT_DOWN)
 _MINI_ROWS = 8
 
 
@@ -76,10 +79,14 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "project": execution.project,
         "parent": related.get(execution.parent_id),
         "rerun_of": related.get(execution.rerun_of_id),
+        "forked_from": related.get(execution.forked_from_id),
         "why": why_it_waits(execution, request.user),
         "line": one_line(execution.message, execution.reason),
         "reason": Reason(execution.reason).label if execution.reason in Reason.values else "",
+        "may_run": may_run and execution.deleted_at is None,
         "may_cancel": may_run and not execution.is_ended,
+        "may_pause": may_run and _can_pause(execution),
+        "may_resume": may_run and _can_resume(execution),
         "is_stopping": bool(execution.cancel_requested_at) and not execution.is_ended,
         "may_rerun": may_run and execution.status != Status.CREATED,
         "may_start": may_run and execution.status == Status.CREATED,
@@ -89,8 +96,21 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     }
 
 
+def _can_pause(execution: Execution) -> bool:
+    """Tell whether it lives, was started, and nobody asked for its pause or its end yet."""
+    is_wished = execution.pause_requested_at or execution.cancel_requested_at
+    return not (execution.is_ended or is_wished or execution.status in (Status.CREATED, Status.PAUSED))
+
+
+def _can_resume(execution: Execution) -> bool:
+    """Tell whether it is paused, or is about to be."""
+    return execution.status == Status.PAUSED or bool(
+        execution.pause_requested_at and not execution.is_ended and not execution.cancel_requested_at
+    )
+
+
 def _related(request: HttpRequest, execution: Execution) -> dict[UUID | None, Execution]:
-    ids = [key for key in (execution.parent_id, execution.rerun_of_id) if key]
+    ids = [key for key in (execution.parent_id, execution.rerun_of_id, execution.forked_from_id) if key]
     if not ids:
         return {}
     found = visible(request.user, Execution.objects.filter(pk__in=ids)).only("id", "name", "status")
@@ -106,6 +126,7 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     children = {row["status"]: row["number"] for row in counts}
     last = log_reading.last_number(execution.pk)
     return {
+        "interruption": _last_interruption(execution),
         "excerpt": excerpt(execution.script.text, marked),
         "failing_line": marked,
         "children": [(status, children[status]) for status in Status.values if status in children],
@@ -114,6 +135,15 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "log_last": last,
         "log_lines": log_reading.read_lines(execution.pk, max(0, last - 8)),
     }
+
+
+def _last_interruption(execution: Execution) -> tuple[str, datetime] | None:
+    """Return in words why and when its process was lost last; None when it never was."""
+    if execution.attempt < 2:
+        return None
+    steps = Transition.objects.filter(execution=execution, reason__in=INTERRUPTIONS).order_by("-version")
+    found = steps.values_list("reason", "at").first()
+    return (str(Reason(found[0]).label), found[1]) if found else None
 
 
 def _log(request: HttpRequest, execution: Execution) -> dict[str, Any]:
@@ -161,6 +191,7 @@ _READ_TAB = {
     "log": _log,
     "children": _children,
     "timeline": _timeline,
+    "savepoints": savepoint_views.read_tab,
     "transitions": _transitions,
     "script": _script,
 }

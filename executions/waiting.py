@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 from access.permissions import visible
 from executions.lifecycle import Status
 from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
+from executions.pausing import maintenance
 
 _COUNTED_AHEAD = 1_000
 _NAMED = 10
@@ -36,6 +37,8 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         return None
     if execution.cancel_requested_at:
         return Why("Its end was asked for; its process is being stopped.")
+    if execution.pause_requested_at:
+        return Why("It pauses at its next call. The pause was asked for", until=execution.pause_requested_at)
     match execution.status:
         case Status.CREATED:
             return Why("It was only written down. Run starts it.", is_stuck=True)
@@ -52,7 +55,7 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         case Status.WAITING_FOR_LOCK:
             return Why("It waits for a lock that another execution holds.")
         case Status.PAUSED:
-            return Why("It is paused.", is_stuck=True)
+            return _paused(execution)
     return None
 
 
@@ -60,7 +63,20 @@ def _moment(value: Any) -> datetime | None:
     return parse_datetime(value) if isinstance(value, str) else None
 
 
+def _paused(execution: Execution) -> Why:
+    if execution.attempt == 0:
+        return Why("It is paused and has not begun. Resume lets it start.", is_stuck=True)
+    return Why(
+        "It is paused and takes up no process. Resume lets it go on from its last savepoint.", is_stuck=True
+    )
+
+
 def _in_the_queue(execution: Execution) -> Why:
+    found = maintenance()
+    if found is not None:
+        note = f" ({found.note})" if found.note else ""
+        words = f"It is queued, and maintenance is on{note}: no worker takes on executions until it ends. It began"
+        return Why(words, until=found.started_at, is_stuck=True)
     fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
     hosts = Process.objects.filter(role=Process.Role.HOST, ended_at=None, heartbeat_at__gt=fresh)
     slots = hosts.aggregate(slots=Sum("slots"))["slots"] or 0
@@ -99,6 +115,8 @@ def _for_executions(execution: Execution, identity: Any) -> Why:
         visible(identity, targets.filter(ended_at=None)).only("id", "name", "status").order_by("id")[:_NAMED]
     )
     alive = counts["alive"]
+    if not alive and maintenance() is not None:
+        return Why("What it waited for has ended; it goes on when maintenance ends.", is_stuck=True)
     if not alive:
         return Why("What it waited for has ended; it goes on as soon as a slot is free.")
     return_when = (execution.waiting_for or {}).get("return_when", "")

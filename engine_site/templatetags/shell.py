@@ -1,4 +1,4 @@
-"""Template tags of the shell around every page: projects in the sidebar, running count, links to other rooms.
+"""Template tags of the shell around every page: projects in the sidebar, running count, maintenance, links.
 
 Only templates load them. What pages show of their own comes from their views.
 """
@@ -6,14 +6,16 @@ Only templates load them. What pages show of their own comes from their views.
 from typing import Any
 
 from django import template
+from django.db.models import Exists, OuterRef, Q
 from django.template.context import Context
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from access.permissions import visible
+from access.permissions import Operation, may, visible
 from executions.lifecycle import Status
-from executions.models import Execution
+from executions.models import Execution, Maintenance
+from executions.pausing import maintenance
 from projects.models import Project
 from records.templatetags.ui import icon
 
@@ -40,6 +42,25 @@ def running_count(context: Context) -> dict[str, Any]:
     count = running[:COUNTED_RUNNING].count()
     text = f"{COUNTED_RUNNING - 1}+" if count == COUNTED_RUNNING else str(count)
     return {"count": count, "text": text, "url": reverse("execution-monitor") + "?group=running"}
+
+
+@register.simple_tag
+def maintenance_on() -> Maintenance | None:
+    """Return the maintenance that is on, or None."""
+    return maintenance()
+
+
+@register.simple_tag(takes_context=True)
+def project_control(context: Context, project: Project) -> dict[str, bool]:
+    """Tell whether the person may pause what lives in the project now, and resume what is paused there."""
+    if project.is_deleted or not may(context["request"].user, Operation.RUN, project):
+        return {}
+    alive = Execution.objects.filter(project=OuterRef("pk"), ended_at=None)
+    paused = Q(status=Status.PAUSED) | Q(pause_requested_at__isnull=False)
+    return Project.objects.values(
+        may_pause=Exists(alive.exclude(paused).exclude(status=Status.CREATED)),
+        may_resume=Exists(alive.filter(paused)),
+    ).get(pk=project.pk)
 
 
 @register.simple_tag(takes_context=True)

@@ -8,6 +8,8 @@ import { csrfToken, toast } from "../ui/toasts.js";
 const PIECE = 25;
 const WORDS = {
   cancel: { title: "Cancel", action: "Cancel them", text: "Their processes get the chance to end in good order; children that belong to them go too.", done: "cancelled" },
+  pause: { title: "Pause", action: "Pause them", text: "What runs pauses at its next call, what waits at once; children that belong to them pause too.", done: "paused" },
+  resume: { title: "Resume", action: "Resume them", text: "Each goes on from its last savepoint; children that belong to them go on too.", done: "resumed" },
   rerun: { title: "Rerun", action: "Rerun them", text: "Each is started again with its inputs, on its flow's present script.", done: "started again" },
   delete: { title: "Delete", action: "Delete them", text: "They go to the trash and can be restored. Those that run are left alone.", done: "moved to the trash" },
 };
@@ -46,7 +48,7 @@ async function act(action) {
   const ids = matching ?? pickedRows();
   const words = WORDS[action];
   const what = `${number(ids.length)} execution${ids.length === 1 ? "" : "s"}`;
-  if (!await confirmAction({ title: `${words.title} ${what}?`, text: words.text, action: words.action, isDanger: action !== "rerun" })) return;
+  if (!await confirmAction({ title: `${words.title} ${what}?`, text: words.text, action: words.action, isDanger: ["cancel", "delete"].includes(action) })) return;
   const dialog = document.getElementById("bulk-dialog");
   const failed = [];
   let done = 0;

@@ -7,6 +7,7 @@ import { isEnded } from "../ui/status.js";
 import { fetchText, patchRow, rowFor } from "./row_cells.js";
 import { addNewChildren, isOpen, mayUnfold } from "./tree_rows.js";
 import { LogView } from "./log_view.js";
+import { mergeSavepoints } from "./savepoints.js";
 
 const page = document.getElementById("execution");
 const { id, tab } = page.dataset;
@@ -102,6 +103,7 @@ function put(part) {
   html.set(live, text);
   // An open menu or a focused button must not vanish under the hand.
   if (old.querySelector(".menu-list:not([hidden])") || document.querySelector("dialog[open]")) { html.delete(live); refreshSoon(1500); return; }
+  if (live === "savepoints" && mergeSavepoints(old, part)) return;
   const focused = old.contains(document.activeElement) ? document.activeElement.textContent.trim() : null;
   old.replaceWith(part);
   refreshTimes(part);
