@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error, connection
 
 from executions import subscriptions
-from executions.hub import Interest, Subscriber, encode, hub
+from executions.hub import Subscriber, encode, hub
 from executions.live import ear
 
 logger = logging.getLogger("engine.live")
@@ -91,10 +91,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def _subscribe(self, wish: dict[str, Any]) -> None:
         """Join first, then read the snapshot: so nothing falls between the two."""
         assert self.subscriber is not None
-        self.subscriber.hold()
         try:
             interest = await in_thread(subscriptions.read_interest, wish, self.user)
-            self.subscriber.interest = Interest(interest.monitor, interest.execution, interest.root)
+            self.subscriber.hold(interest)
             messages = await in_thread(subscriptions.read_snapshot, self.user, interest, wish)
         except ValidationError as error:
             self.subscriber.begin([encode({"type": "error", "message": " ".join(error.messages)})])
@@ -106,7 +105,6 @@ class LiveConsumer(AsyncWebsocketConsumer):
             logger.warning("a snapshot could not be read; the client will ask anew", exc_info=True)
             self.subscriber.lose()
             return
-        self.subscriber.interest = interest
         self.subscriber.begin([encode(message) for message in messages])
         if interest.execution is not None and interest.log_after is not None:
             ear.look_at_log(interest.execution)  # lines that came while the snapshot was on its way

@@ -82,8 +82,9 @@ class Subscriber:
         self._is_lost = True
         self._news.set()
 
-    def hold(self) -> None:
-        """Keep what comes from now on until `begin`: the snapshot goes first."""
+    def hold(self, interest: Interest) -> None:
+        """Want this from now on, and keep what comes until `begin`: the snapshot goes first."""
+        self.interest = interest
         self._queue.clear()
         self._held = deque()
         self._is_lost = False
@@ -116,6 +117,9 @@ class Subscriber:
         self._sent += 1
         self._under_way.append(len(message))
         return message
+
+
+Sending = tuple[Subscriber, Interest | None, str]  # to whom, for which subscription, what
 
 
 class Hub:
@@ -179,7 +183,7 @@ class Hub:
                     parts.append(encoded[number])
             return f'{{"type":"changes","rows":[{",".join(parts)}]}}' if parts else ""
 
-        sending = []
+        sending: list[Sending] = []
         for subscriber in self.subscribers():
             interest = subscriber.interest
             if interest.execution is None and interest.monitor is None:
@@ -188,12 +192,12 @@ class Hub:
             if audience not in made:
                 made[audience] = message_for(subscriber)
             if made[audience]:
-                sending.append((subscriber, made[audience]))
+                sending.append((subscriber, interest, made[audience]))
         self._send(sending)
 
     def publish_running(self, running: dict[UUID, int]) -> None:
         """Tell each socket how many executions run in its projects, if that changed."""
-        sending = []
+        sending: list[Sending] = []
         for subscriber in self.subscribers():
             projects = subscriber.projects
             count = sum(
@@ -201,7 +205,7 @@ class Hub:
             )
             if subscriber.running != count:
                 subscriber.running = count
-                sending.append((subscriber, encode({"type": "running", "count": count})))
+                sending.append((subscriber, None, encode({"type": "running", "count": count})))
         self._send(sending)
 
     def open_logs(self) -> dict[UUID, list[tuple[Subscriber, Interest]]]:
@@ -222,7 +226,7 @@ class Hub:
     ) -> None:
         """Send the readers the lines behind those they have; `read(after)` reads them, once per distinct place."""
         made: dict[int, tuple[str, int]] = {}
-        sending = []
+        sending: list[Sending] = []
         for subscriber, interest in readers:
             after = interest.log_after
             if after is None or after >= last:
@@ -232,7 +236,7 @@ class Hub:
                 reached = lines[-1][0] if lines else last
                 made[after] = (encode(log_message(execution_id, after, lines, last)), reached)
             message, interest.log_after = made[after]
-            sending.append((subscriber, message))
+            sending.append((subscriber, interest, message))
         self._send(sending)
 
     def resync(self) -> None:
@@ -243,12 +247,12 @@ class Hub:
             ids = list(self._waiting)
         self.wake(ids)
 
-    def _send(self, sending: list[tuple[Subscriber, str]]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Subscriber, str]]] = {}
-        for subscriber, message in sending:
-            by_loop.setdefault(subscriber.loop, []).append((subscriber, message))
-        for loop, pairs in by_loop.items():
-            self._on_loop(loop, _offer_all, pairs)
+    def _send(self, sending: list[Sending]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Sending]] = {}
+        for each in sending:
+            by_loop.setdefault(each[0].loop, []).append(each)
+        for loop, its_own in by_loop.items():
+            self._on_loop(loop, _offer_all, its_own)
 
     def _on_loop(self, loop: asyncio.AbstractEventLoop, action: Callable[..., None], *given: Any) -> None:
         try:
@@ -259,9 +263,11 @@ class Hub:
                     self.leave(subscriber)
 
 
-def _offer_all(pairs: list[tuple[Subscriber, str]]) -> None:
-    for subscriber, message in pairs:
-        subscriber.offer([message])
+def _offer_all(sending: list[Sending]) -> None:
+    for subscriber, interest, message in sending:
+        # What was made for an earlier subscription would only repeat what the new snapshot tells.
+        if interest is None or interest is subscriber.interest:
+            subscriber.offer([message])
 
 
 def log_message(execution_id: UUID, after: int, lines: list[Any], last: int) -> dict[str, Any]:

@@ -140,8 +140,8 @@ class Ear:
             newest = Transition.objects.order_by("-id").values_list("id", flat=True).first() or 0
             self._seen = newest
             connection.close()
-            self._hears.set()
             hub.resync()  # what happened while we were deaf is not known
+            self._hears.set()
             self._hear_until_stopped(lease)
             lease.release()
         finally:

@@ -60,7 +60,7 @@ def _execution(wish: Mapping[str, Any], identity: Any) -> Interest:
     log_after = wish.get("log_after")
     if log_after is not None and (not isinstance(log_after, int) or log_after < 0):
         raise ValidationError({"log_after": "Give the number of the last line you have, or 0."})
-    return Interest(execution=found[0], root=found[1], log_after=log_after)
+    return Interest(execution=found[0], root=found[1])  # its log follows once the snapshot is read
 
 
 def _ids(given: Any) -> list[UUID]:
@@ -73,7 +73,7 @@ def _ids(given: Any) -> list[UUID]:
 
 
 def read_snapshot(identity: Any, interest: Interest, wish: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the first messages: rows, running count, log lines; moves `interest.log_after` to what they carry."""
+    """Return the first messages: rows, running count, log lines; sets `interest.log_after` to what they carry."""
     projects = visible_projects(identity)
     running = running_by_project()
     count = sum(number for project, number in running.items() if projects is None or project in projects)
@@ -89,13 +89,12 @@ def read_snapshot(identity: Any, interest: Interest, wish: Mapping[str, Any]) ->
             snapshot["is_too_slow"] = True
     snapshot["rows"] = list({row["id"]: row for row in rows}.values())
     messages = [snapshot]
-    if interest.execution is not None and interest.log_after is not None:
-        messages.append(_log(interest.execution, interest))
+    if interest.execution is not None and wish.get("log_after") is not None:
+        messages.append(_log(interest.execution, interest, wish["log_after"]))
     return messages
 
 
-def _log(execution_id: UUID, interest: Interest) -> dict[str, Any]:
-    after = interest.log_after or 0
+def _log(execution_id: UUID, interest: Interest, after: int) -> dict[str, Any]:
     lines = read_lines(execution_id, after)
     last = lines[-1][0] if lines else after
     if len(lines) == PIECE:

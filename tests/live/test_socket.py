@@ -160,7 +160,7 @@ async def test_the_log_arrives_once_and_without_a_gap(cast: Cast, start: Starter
     numbers: list[int] = []
     while not numbers or numbers[-1] < 1000:
         message = await tab.hear("log")
-        if message["after"] >= 500:
+        if numbers or message["after"] == 500:  # before that the first subscription speaks
             assert message["after"] == (numbers[-1] if numbers else 500), "a gap, or lines twice"
             numbers += [line[0] for line in message["lines"]]
     await writer
