@@ -39,6 +39,7 @@ class StandIn:
             host_id=self.id,
             attempt=row.attempt,
             project_id=row.project_id,
+            root_id=row.root_id,
             is_productive=row.is_productive,
             user=user,
         )
@@ -68,7 +69,12 @@ class StandIn:
     def end(self, *ids: UUID, outcome: Outcome = SUCCESS, attempt: int | None = None) -> list[UUID]:
         """End these, in their present attempt or the one given; returns those that it was allowed to end."""
         attempts = dict(Execution.objects.filter(pk__in=ids).values_list("pk", "attempt"))
-        return hosting.end(self.id, [(key, attempt or attempts[key], outcome) for key in ids])[0]
+        return self.end_and_resume([(key, attempt or attempts[key], outcome) for key in ids])[0]
+
+    def end_and_resume(self, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID]]:
+        """End these and let waiters take their slots; returns those that ended and those that go on."""
+        ended, resumed, _ready = hosting.end(self.id, ends, forgetful=[])
+        return ended, resumed
 
     def ready(self) -> set[UUID]:
         """Return those of its waiting executions whose wait is over."""

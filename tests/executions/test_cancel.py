@@ -81,9 +81,9 @@ def test_while_it_is_queued(play: Stage) -> None:
 def test_while_it_is_just_starting(play: Stage) -> None:
     """At every moment of its first tenth of a second; each ends cancelled, within two seconds nearly always."""
     took = []
-    for step in range(24):
+    for step in range(16):
         execution = play.start("while True: pass")
-        time.sleep(step * 0.004)
+        time.sleep(step * 0.006)
         before = time.monotonic()
         cancel_execution(execution, by=play.cast.root)
         play.ended(execution)
@@ -111,8 +111,10 @@ def test_a_whole_tree(play: Stage) -> None:
         """
         this.log('ready')
         if inputs['depth']:
-            children = [this.flow('grow and wait', depth=inputs['depth'] - 1, wait=False, orphan=False) for _ in range(3)]
-            this.wait_for(children)
+            less = inputs['depth'] - 1
+            this.wait_for(
+                [this.flow('grow and wait', depth=less, wait=False, orphan=False) for _ in range(3)]
+            )
         else:
             this.sleep(600)
         """,

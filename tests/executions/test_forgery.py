@@ -43,7 +43,7 @@ def handler(system, this, inputs):
         "send({'call': 'execution.start', 'n': 1, 'args': {'type': 7, 'fields': 5, 'script': 9}})",
         "send({'call': 'record.get', 'n': 1, 'args': {'type': {}, 'select': []}})",
         "send({'call': 'a\\0b', 'n': 1, 'args': {'k\\0': 1}, 'digest': '\\0', 'line': 2**70})",
-        "send({'call': 'sleep', 'n': 1, 'args': {'seconds': 0.5}}, {'call': 'sleep', 'n': 2, 'args': {'seconds': 0.5}})",
+        "send(*({'call': 'sleep', 'n': n, 'args': {'seconds': 0.5}} for n in (1, 2)))",
         "send(b'garbage')",
         "send(b'[1]')",
         "send(b'{\"log\": ' + b'[' * 100000)",

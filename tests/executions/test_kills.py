@@ -139,7 +139,9 @@ def test_two_hundred_while_every_process_is_killed_once(theatre: Stage, fleet: F
         assert execution.status == expected, f"{kind}: {execution.reason} {execution.message}"
         children = theatre.children(execution)
         names = sorted(child.name for child in children)
-        assert names == {"child": ["only one"], "children": ["c0", "c1", "c2"]}.get(kind, []), "doubled or lost"
+        assert names == {"child": ["only one"], "children": ["c0", "c1", "c2"]}.get(kind, []), (
+            "doubled or lost"
+        )
         if kind == "outputs":
             assert execution.output_value == {f"k{n}": n for n in range(5)}
         if kind == "logs":
@@ -194,7 +196,16 @@ def test_a_frozen_host_is_given_up_and_its_late_writes_are_refused(theatre: Stag
 
 def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet) -> None:
     (worker,) = fleet.have(workers=1, slots=4)
-    running = theatre.start("import time\nthis.log('ready')\nfor _ in range(100):\n    time.sleep(0.05)\n    this.get('name')\nreturn 1")
+    running = theatre.start(
+        """
+        import time
+        this.log('ready')
+        for _ in range(100):
+            time.sleep(0.05)
+            this.get('name')
+        return 1
+        """
+    )
     stubborn = theatre.start(
         """
         import signal, time

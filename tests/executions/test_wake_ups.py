@@ -133,7 +133,7 @@ def test_the_end_of_a_child_hands_its_slot_to_its_parent(stage: Stage, hosts: Ho
     child = host.start_child(parent, wait="ALL_SUCCEEDED")
     assert host.running() == 1 and Execution.objects.get(pk=parent).status == Status.WAITING_FOR_DEPENDENCY
     stage.start("", priority=100)  # would take the slot if it were free for a moment
-    _ended, resumed, _ready = hosting.end(host.id, [(child, 1, SUCCESS)])
+    _ended, resumed = host.end_and_resume([(child, 1, SUCCESS)])
     assert resumed == [parent] and host.running() == 1 and host.claim() == []
 
 
