@@ -36,7 +36,10 @@ def main(names: list[str]) -> int:
         figures.append(Figure("`manage.py up` → ready, first start", engine.seconds_to_ready, "s", "< 3"))
         for name in names or MEASURES:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
-            figures += MEASURES[name](engine)
+            measured = MEASURES[name](engine)
+            for figure in measured:
+                print(f"    {figure.name}: {figure.value:,.4g} {figure.unit}", file=sys.stderr, flush=True)
+            figures += measured
         print("measuring stock django-q2 …", file=sys.stderr, flush=True)
         stock = measure_stock(engine)
     figures = [

@@ -132,12 +132,14 @@ def handler(system, this, inputs):
         headers = {"Cookie": cookie, "Origin": f"http://{site}"}
         async with websockets.connect(f"ws://{site}/ws/live", additional_headers=headers) as socket:
             await socket.send(json.dumps({"subscribe": "execution", "id": execution["id"], "log_after": 0}))
-            seen = 0
+            seen = heard = 0
             while seen < rounds:
                 message = json.loads(await asyncio.wait_for(socket.recv(), 30))
-                for line in message.get("lines") or ():
-                    if line.get("data"):
-                        delays.append((time.time() - line["data"]["at"]) * 1000)
+                heard += 1
+                await socket.send(json.dumps({"ack": heard}))
+                for *_, data in message.get("lines") or ():
+                    if data:
+                        delays.append((time.time() - data["at"]) * 1000)
                         seen += 1
 
     await asyncio.gather(*(watch() for _ in range(sockets)))

@@ -27,6 +27,8 @@ class Collected:
     def __init__(self) -> None:
         self.changed: set[UUID] = set()
         self.logged: dict[UUID, int] = {}
+        self.is_ready = False  # something can be claimed, which the other workers are told with the rest
+        self.rings = False  # the host rings for its own claimer at once
 
     def __enter__(self) -> "Collected":
         _collected.set(self)
@@ -38,9 +40,12 @@ class Collected:
     def send(self) -> None:
         """Send what has gathered, in as few notes as fit. Call it outside of a transaction."""
         changed, logged = self.changed, self.logged
+        is_ready, self.is_ready = self.is_ready, False
         self.changed, self.logged = set(), {}
         for note in notes(changed, logged):
             fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
+        if is_ready:
+            fetch("SELECT pg_notify(%s, '')", (READY,))
 
 
 def notes(changed: Iterable[UUID], logged: dict[UUID, int]) -> list[str]:
@@ -75,7 +80,20 @@ def announce_log(execution_id: UUID, number: int) -> None:
 
 def announce_ready() -> None:
     """Wake the workers: something can be claimed."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.is_ready = collected.rings = True
+        return
     fetch("SELECT pg_notify(%s, '')", (READY,))
+
+
+def announce_start(execution_id: UUID) -> None:
+    """Do both for an execution that was just queued: tell the monitors, and wake the workers."""
+    if _collected.get() is not None:
+        announce([execution_id])
+        announce_ready()
+        return
+    fetch("SELECT pg_notify(%s, %s), pg_notify(%s, '')", (CHANGED, notes([execution_id], {})[0], READY))
 
 
 def announce_to_host(host_ids: Iterable[int]) -> None:

@@ -72,7 +72,8 @@ class ExecutionBroker(ORM):
         return tasks or None
 
     def _claim(self, host_id: int) -> list[tuple[Any, str]]:
-        return [(None, package(str(moved.id))) for moved in claim(host_id)]
+        claimed = [str(moved.id) for moved in claim(host_id)]
+        return [(None, package(claimed))] if claimed else []
 
     def leave(self) -> None:
         """End the claimer's lease; called when the worker stops in good order."""
@@ -92,13 +93,13 @@ class ExecutionBroker(ORM):
         return self._lease
 
 
-def package(execution_id: str) -> str:
-    """Return the signed django-q2 task that hands this execution to the host."""
+def package(execution_ids: list[str]) -> str:
+    """Return the signed django-q2 task that hands these executions to the host: one for all of a claim."""
     task = {
-        "id": execution_id,
-        "name": execution_id,
+        "id": execution_ids[0],
+        "name": execution_ids[0],
         "func": run,
-        "args": (execution_id,),
+        "args": execution_ids,
         "kwargs": {},
         "started": timezone.now(),
     }

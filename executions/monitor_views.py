@@ -31,6 +31,7 @@ GROUP_CHIPS = (
     ("active", "Active", "activity"),
     ("running", "Running", "loader-2"),
     ("waiting", "Waiting", "hourglass"),
+    ("paused", "Paused", "player-pause"),
     ("success", "Success", "circle-check"),
     ("error", "Error", "circle-x"),
     ("cancelled", "Cancelled", "ban"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from executions.announce import announce
+from executions.announce import announce, announce_start
 from executions.database import fetch, jsonb
 from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
 
@@ -110,7 +110,10 @@ def _place(name: str) -> str:
 
 
 def create(status: Status, columns: dict[str, Any]) -> None:
-    """Write a new execution down in `status`, with its first history row. JSON columns come as plain values."""
+    """Write a new execution down in `status`, with its first history row, and tell about it.
+
+    JSON columns come as plain values.
+    """
     params = {
         name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
         for name, value in columns.items()
@@ -118,7 +121,10 @@ def create(status: Status, columns: dict[str, Any]) -> None:
     params["status"] = str(status)
     sql = _CREATE.format(columns=", ".join(params), places=", ".join(_place(name) for name in params))
     fetch(sql, params)
-    announce([columns["id"]])
+    if status in (Status.QUEUED, Status.SCHEDULED):
+        announce_start(columns["id"])
+    else:
+        announce([columns["id"]])
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,6 @@ def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, b
     try:
         with transaction.atomic():
             moves.create(status, columns)
-            if status in (Status.QUEUED, Status.SCHEDULED):
-                announce_ready()
     except IntegrityError:
         found = find_started(start.idempotency_key, start.idempotency_digest, by=by)
         if found is None:

@@ -126,5 +126,4 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
             FROM executions_savepoint WHERE execution_id = %s AND number <= %s AND NOT is_pending""",
             (columns["id"], execution.pk, number),
         )
-        announce_ready()
     return Execution.objects.get(pk=columns["id"])

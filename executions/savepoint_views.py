@@ -4,6 +4,7 @@
 """
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -52,9 +53,22 @@ def _at(request: HttpRequest) -> int:
 
 def _shown(row: SavepointRow) -> dict[str, Any]:
     """Return the row with its result in short, and whether there is more of it to unfold."""
+    if row["is_pending"]:
+        return {**row, **_wait_in_words(row["value"])}
     text = _in_short(row)
     is_branch = isinstance(row["value"], dict | list) and bool(row["value"])
     return {**row, "short": text, "unfolds": row["is_cut"] or is_branch or len(text) > _SHORT}
+
+
+def _wait_in_words(wait: Any) -> dict[str, Any]:
+    """Return what a pending call waits for, and the moment it ends at the latest."""
+    wait = wait if isinstance(wait, dict) else {}
+    count = len(wait.get("ids") or ())
+    until = wait.get("until")
+    words = "wakes"
+    if wait.get("kind") == "executions":
+        words = f"waits for {count:,} execution{'' if count == 1 else 's'}{', gives up' if until else ''}"
+    return {"short": words, "until": datetime.fromtimestamp(until, UTC) if until else None}
 
 
 def _in_short(row: SavepointRow) -> str:

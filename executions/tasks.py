@@ -5,7 +5,7 @@ from uuid import UUID
 from executions import host
 
 
-def run(execution_id: str) -> None:
-    """Hand a claimed execution to this worker's host and return; the host supervises it in the background."""
+def run(*execution_ids: str) -> None:
+    """Hand claimed executions to this worker's host and return; the host supervises them in the background."""
     assert host.current is not None, "executions run in workers started by `manage.py worker`"
-    host.current.take(UUID(execution_id))
+    host.current.take([UUID(execution_id) for execution_id in execution_ids])

@@ -14,6 +14,7 @@ from access.permissions import Operation, PermissionRefused, may, may_in_project
 from executions.database import fetch, from_jsonb
 from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED
 from executions.models import Execution
+from executions.reading import read_execution
 from projects.models import Project
 from records.kinds import Kind, kind_of, select
 
@@ -120,7 +121,7 @@ def find_record(
     kind = kind_named(arguments)
     record = None
     if arguments.get("allow_normal", True) and not trashed:
-        record = select(kind, arguments["select"], arguments.get("by"))
+        record = _select(kind, arguments["select"], arguments.get("by"))
     if record is None and kind.has_trash and (trashed or arguments.get("allow_deleted")):
         record = select(kind, arguments["select"], arguments.get("by"), rows=kind.rows(trashed=True))
     if record is None or not _sees(caller, record):
@@ -128,6 +129,18 @@ def find_record(
     if operation != Operation.READ and not may(caller.user, operation, record):
         raise CallRefused("PermissionDenied", f"You need {operation} permission on this {kind.name}.")
     return record
+
+
+def _select(kind: Kind, value: Any, by: str | None) -> Any:
+    if kind.model is not Execution or by == "name":
+        return select(kind, value, by)
+    # What flows read most: themselves and their children.
+    key = select_id(value)
+    try:
+        execution = None if key is None else read_execution(key)
+    except Execution.DoesNotExist:
+        return None
+    return None if execution is None or execution.deleted_at else execution
 
 
 def _sees(caller: Caller, record: Any) -> bool:

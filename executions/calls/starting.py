@@ -23,6 +23,7 @@ from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import Start, prepare, run_created
 from executions.pausing import resume_executions
+from executions.reading import read_execution
 
 
 def start(caller: Caller, arguments: dict[str, Any]) -> Any:
@@ -62,11 +63,9 @@ def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
         moves.create(Status.RUNNING, columns)
         return wait_for(caller, [key], [Status.RUNNING], wait, single=True, started=(key,))
     moves.create(status, columns)
-    if status != Status.CREATED:
-        announce_ready()
     if wait and status != Status.CREATED:
         return wait_for(caller, [key], [status], wait, single=True)
-    return snapshot(Execution.objects.get(pk=key))
+    return snapshot(read_execution(key))
 
 
 def run(caller: Caller, arguments: dict[str, Any]) -> Any:
