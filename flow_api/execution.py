@@ -214,6 +214,10 @@ class Execution(Record):
         self._must_be_own("set the output")
         if isinstance(key, dict):
             values = {**key, **values}
+        elif isinstance(key, list | tuple | set):
+            raise InvalidInputError(
+                "set_output takes a key and a value; to set the whole output: save(output_value=…)"
+            )
         elif key is not None:
             values = {str(key): value, **values}
         self._call("execution.set_output", {"values": to_json(values, "output")})
