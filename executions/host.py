@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -265,7 +265,7 @@ class Host:
     def _attempt(self, run: HostedRun, work: Callable[[], Any]) -> dict[str, Any]:
         """Do the work of a call; returns {"value": …}, {"error": …}, or {} when the run is no longer ours."""
         try:
-            return {"value": self._retried(work)}
+            return {"value": self._retried(work, [run])}
         except CallRefused as refused:
             return {"error": refused.as_error()}
         except LateWrite:
@@ -275,6 +275,8 @@ class Host:
                 run.assignment.attempt,
             )
             self._let_go(run, [run.id])
+            # Should the row be ours after all, it must not wait for ever for a process that is gone.
+            self._requeue(run, "one of its calls was refused as late")
             return {}
         except OperationalError:
             raise  # the database is away: the worker ends
@@ -284,15 +286,19 @@ class Host:
             self._let_go(run, [run.id])
             return {}
 
-    def _retried(self, work: Callable[[], Any]) -> Any:
-        """Do the work, again when the database chose it to break a deadlock."""
-        for _ in range(4):
+    def _retried(self, work: Callable[[], Any], runs: Iterable[HostedRun] = ()) -> Any:
+        """Do the work, again when the database chose it to break a deadlock. `runs` are those that it answers."""
+        callers = [(run.caller, run.caller.pending) for run in runs]
+        for tries_left in (4, 3, 2, 1, 0):
             try:
                 return work()
             except OperationalError as error:
-                if getattr(error.__cause__, "sqlstate", "") not in ("40P01", "40001"):
+                if not tries_left or getattr(error.__cause__, "sqlstate", "") not in ("40P01", "40001"):
                     raise
-        return work()
+                # With its transaction, what was noted of their calls is undone.
+                for caller, pending in callers:
+                    caller.pending = pending
+        raise AssertionError("unreachable")
 
     def _reply(self, run: HostedRun, number: int, outcome: dict[str, Any]) -> None:
         run.send({"n": number, **outcome})
@@ -342,7 +348,7 @@ class Host:
             with transaction.atomic():
                 return self._go_on(hosting.resume(self.lease.id, ids))
 
-        self._answer_parked(self._retried(work))
+        self._answer_parked(self._retried(work, [self.runs[key] for key in ids]))
         # Those left wait for a slot: whoever frees one calls for them; a second is the net under that.
         self._resume_at = time.monotonic() + 1.0
 
@@ -500,7 +506,8 @@ class Host:
                 ended, resumed, ready = hosting.end(self.lease.id, ends, forgetful)
                 return ended, ready, self._go_on(resumed)
 
-        ended, ready, outcomes = self._retried(work)
+        parked = [run for run in self.runs.values() if run.parked_by is not None]
+        ended, ready, outcomes = self._retried(work, parked)
         for execution_id, attempt, _ in ends:
             if execution_id not in ended:
                 logger.warning(
@@ -513,6 +520,9 @@ class Host:
     def _crashed(self, run: HostedRun, cause: str) -> None:
         self._log(run, f"the process of this execution ended: {cause}", "warning")
         self._write_lines()
+        self._requeue(run, cause)
+
+    def _requeue(self, run: HostedRun, cause: str) -> None:
         ready = self._retried(lambda: hosting.crashed(self.lease.id, run.id, run.assignment.attempt, cause))
         for key in ready:
             self._mark_ready(key)
