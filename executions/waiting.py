@@ -47,7 +47,7 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         case Status.QUEUED:
             return _in_the_queue(execution)
         case Status.SLEEPING:
-            return Why("It sleeps and wakes", until=_moment((execution.waiting_for or {}).get("until")))
+            return _asleep(execution)
         case Status.WAITING_FOR_DEPENDENCY:
             return _for_executions(execution, identity)
         case Status.WAITING_FOR_MESSAGE:
@@ -57,6 +57,13 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         case Status.PAUSED:
             return _paused(execution)
     return None
+
+
+def _asleep(execution: Execution) -> Why:
+    until = _moment((execution.waiting_for or {}).get("until"))
+    if until and until < timezone.now() and maintenance() is not None:
+        return Why("It has slept long enough; it goes on when maintenance ends.", is_stuck=True)
+    return Why("It sleeps and wakes", until=until)
 
 
 def _moment(value: Any) -> datetime | None:
