@@ -314,7 +314,8 @@ def test_a_pause_is_an_arrow_of_every_living_state() -> None:
 def test_real_flows_pause_themselves_and_their_children(stage: Stage, strikes: Strikes) -> None:
     execution = stage.start(
         """
-        CHILD = "def handler(system, this, inputs):\\n    for n in range(6):\\n        this.set_output(n=n)\\n        this.sleep(0.1)"
+        HEAD = "def handler(system, this, inputs):\\n    for n in range(6):\\n"
+        CHILD = HEAD + "        this.set_output(n=n)\\n        this.sleep(0.1)"
         def handler(system, this, inputs):
             child = this.script(CHILD, wait=False)
             child.pause()
@@ -339,7 +340,8 @@ def test_real_flows_pause_themselves_and_their_children(stage: Stage, strikes: S
 def test_a_real_tree_is_paused_while_it_runs(stage: Stage, strikes: Strikes) -> None:
     execution = stage.start(
         """
-        LOOP = "def handler(system, this, inputs):\\n    for n in range(30):\\n        this.set_output(n=n)\\n        this.log(n)\\n        this.sleep(0.05)"
+        HEAD = "def handler(system, this, inputs):\\n    for n in range(30):\\n"
+        LOOP = HEAD + "        this.set_output(n=n)\\n        this.log(n)\\n        this.sleep(0.05)"
         def handler(system, this, inputs):
             this.script(LOOP)
             this.set_output(done=True)

@@ -60,7 +60,8 @@ def test_the_clock_and_chance_are_the_same_after_a_kill(
 
 
 CHILDREN = """
-CHILD = "def handler(system, this, inputs):\\n    this.log('only once')\\n    this.sleep(0.2)\\n    return {'n': inputs['n']}"
+HEAD = "def handler(system, this, inputs):\\n    this.log('only once')\\n"
+CHILD = HEAD + "    this.sleep(0.2)\\n    return {'n': inputs['n']}"
 
 def handler(system, this, inputs):
     free = [this.script(CHILD, {'n': n}, wait=False, name=f'free {n}') for n in range(3)]
