@@ -57,10 +57,11 @@ def project_control(context: Context, project: Project) -> dict[str, bool]:
         return {}
     alive = Execution.objects.filter(project=OuterRef("pk"), ended_at=None)
     paused = Q(status=Status.PAUSED) | Q(pause_requested_at__isnull=False)
-    return Project.objects.values(
+    offered = Project.objects.values(
         may_pause=Exists(alive.exclude(paused).exclude(status=Status.CREATED)),
         may_resume=Exists(alive.filter(paused)),
-    ).get(pk=project.pk)
+    )
+    return dict(offered.get(pk=project.pk))
 
 
 @register.simple_tag(takes_context=True)
