@@ -51,7 +51,7 @@ def maintenance_on() -> Maintenance | None:
 
 
 @register.simple_tag(takes_context=True)
-def project_control(context: Context, project: Project) -> dict[str, bool]:
+def project_control(context: Context, project: Project) -> dict[str, object]:
     """Tell whether the person may pause what lives in the project now, and resume what is paused there."""
     if project.is_deleted or not may(context["request"].user, Operation.RUN, project):
         return {}

@@ -201,7 +201,9 @@ def test_savepoints_of_what_may_not_be_seen_404(mallory: Caller, running: str) -
 
 
 def numbers_of(key: str) -> list[int]:
-    return list(Savepoint.objects.filter(execution_id=key).order_by("number").values_list("number", flat=True))
+    return list(
+        Savepoint.objects.filter(execution_id=key).order_by("number").values_list("number", flat=True)
+    )
 
 
 def test_restore_drops_what_came_later(bob: Caller, running: str) -> None:
