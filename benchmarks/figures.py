@@ -39,15 +39,15 @@ def table(figures: list[Figure]) -> str:
     rows = ["| what | measured | budget | stock django-q2 | better by |", "|---|--:|--:|--:|--:|"]
     for figure in figures:
         stock = "" if figure.stock is None else f"{figure.stock:,.4g} {figure.unit}"
-        rows.append(f"| {figure.name} | {figure.value:,.4g} {figure.unit} | {figure.budget} | {stock} | {figure.ratio} |")
+        value = f"{figure.value:,.4g} {figure.unit}"
+        rows.append(f"| {figure.name} | {value} | {figure.budget} | {stock} | {figure.ratio} |")
     return "\n".join(rows)
 
 
 def machine() -> str:
     """Return one line on the machine and its load while measuring."""
-    model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
+    known = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    model = known[0].split(":", 1)[1].strip() if known else platform.processor()
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    return f"{os.cpu_count()} cores ({model}), Linux {platform.release()}, Python {platform.python_version()}, load {load}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores ({model}), {system}, load {load}"

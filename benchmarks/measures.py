@@ -14,7 +14,9 @@ from benchmarks.engine import CLONE, Engine
 from benchmarks.figures import Figure, median, percentile
 
 TRIVIAL = "def handler(system, this, inputs):\n    return this.success('ok')\n"
-FIRST_LINE = "import time\nbegun = time.time()\ndef handler(system, this, inputs):\n    return {'begun': begun}\n"
+FIRST_LINE = (
+    "import time\nbegun = time.time()\ndef handler(system, this, inputs):\n    return {'begun': begun}\n"
+)
 
 
 def start_latency(engine: Engine, rounds: int = 150) -> list[Figure]:
@@ -107,7 +109,12 @@ def sustained(engine: Engine, count: int = 2000) -> list[Figure]:
 def live_latency(engine: Engine, sockets: int = 50, rounds: int = 20) -> list[Figure]:
     """From a log line's time to its arrival in the last of many sockets that watch the same execution."""
     return [
-        Figure(f"log line → {sockets} open pages, p95", asyncio.run(_live(engine, sockets, rounds)), "ms", "< 250"),
+        Figure(
+            f"log line → {sockets} open pages, p95",
+            asyncio.run(_live(engine, sockets, rounds)),
+            "ms",
+            "< 250",
+        ),
     ]
 
 

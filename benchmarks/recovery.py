@@ -39,7 +39,7 @@ def handler(system, this, inputs):
 
 def resident_memory(engine: Engine, count: int = 100) -> list[Figure]:
     """Memory that one more waiting execution takes while it is still in memory (proportional share)."""
-    before = {pid for pid in _family(engine)}
+    before = _family(engine)
     script = "def handler(system, this, inputs):\n    this.sleep(30)\n"
     ids = [engine.http.post("/execution", json={"script": script}).json()["id"] for _ in range(count)]
     while any(engine.http.get(f"/execution/{key}").json()["status"] != "SLEEPING" for key in ids[-3:]):
@@ -48,7 +48,9 @@ def resident_memory(engine: Engine, count: int = 100) -> list[Figure]:
     sizes = [_share(pid) for pid in _family(engine) - before]
     for key in ids:
         engine.http.post(f"/execution/{key}/cancel")
-    return [Figure("memory of a waiting execution while resident", median(sizes) / 2**20, "MB")] if sizes else []
+    return (
+        [Figure("memory of a waiting execution while resident", median(sizes) / 2**20, "MB")] if sizes else []
+    )
 
 
 def idle(engine: Engine, seconds: float = 10.0) -> list[Figure]:
@@ -78,12 +80,18 @@ def handler(system, this, inputs):
         while engine.http.get(path).json()["status"] != "SLEEPING":
             time.sleep(0.02)
         time.sleep(0.3)
-        host = next(row for row in engine.http.get("/process?limit=100").json()["results"] if _is_live_host(row))
+        host = next(
+            row for row in engine.http.get("/process?limit=100").json()["results"] if _is_live_host(row)
+        )
         killed_at = time.time()
         os.kill(host["pid"], signal.SIGKILL)
         while True:
             history = engine.http.get(f"{path}/transitions?limit=500").json()["results"]
-            again = [row for row in history if row["new"] == "RUNNING" and _moment(row["at"]).timestamp() > killed_at]
+            again = [
+                row
+                for row in history
+                if row["new"] == "RUNNING" and _moment(row["at"]).timestamp() > killed_at
+            ]
             if again:
                 gaps.append(_moment(again[0]["at"]).timestamp() - killed_at)
                 break

@@ -36,9 +36,8 @@ def measure_stock(engine: Engine) -> dict[str, float]:
         "DJANGO_SETTINGS_MODULE": "stock_settings",
         "PYTHONWARNINGS": "ignore",
     }
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.stock"], cwd=folder, env=variables, check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "benchmarks.stock"]
+    run = subprocess.run(command, cwd=folder, env=variables, check=True, capture_output=True, text=True)
     measured: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
     return measured
 
