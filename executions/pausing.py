@@ -74,7 +74,7 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
         tree = living_tree(ids)
         spared = fetch(
             "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
-            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL AND host_id IS NOT NULL RETURNING id",
+            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL RETURNING id",
             (tree,),
         )
         announce([row[0] for row in spared])
@@ -86,7 +86,7 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
         )
         if resumed:
             announce_ready()
-    return [row[0] for row in spared] + [row.id for row in resumed]
+    return list(dict.fromkeys([row[0] for row in spared] + [row.id for row in resumed]))
 
 
 def pause_project(project: Project, *, by: Any) -> int:
