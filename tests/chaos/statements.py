@@ -114,8 +114,8 @@ class Play:
 
     def _lose_host(self) -> None:
         if self.actor is not None:
-            with suppress(psycopg.Error):
-                self.actor.die()
+            connection.close()
+            self.actor.die()
         self.actor = None
         connection.close()
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from access.models import User
 from executions import flow_calls, hosting
+from executions.database import fetch
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown
 from executions.hosting import LateWrite
 from executions.lease import LOCK_CLASS, Lease
@@ -196,6 +197,8 @@ class Actor:
         """Be gone without a word, as after SIGKILL."""
         self.lease.connection.close()
         self.callers.clear()
+        while fetch("SELECT 1 FROM pg_locks WHERE classid = %s AND objid = %s", (LOCK_CLASS, self.id)):
+            time.sleep(0.001)  # the server hears of the closed connection in its own time
 
     @property
     def is_dead(self) -> bool:
