@@ -19,7 +19,7 @@ from access.pages import json_error
 from access.permissions import PermissionRefused
 from access.sign_in import TooManyFailures
 from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
-from executions.pausing import NotPaused
+from executions.pausing import CannotPause, NotPaused
 from executions.restoring import NoSuchSavepoint
 from projects.operations import DefaultProjectStays
 from records.listing import ListTooSlow
@@ -34,6 +34,7 @@ _FACTS: dict[type[Exception], tuple[int, str]] = {
     AlreadyEnded: (409, "already_ended"),
     NotRunnable: (409, "not_runnable"),
     NotPaused: (409, "not_paused"),
+    CannotPause: (409, "cannot_pause"),
     NoSuchSavepoint: (404, "not_found"),
     StillAlive: (409, "still_alive"),
     KeyReused: (409, "idempotency_key_reused"),

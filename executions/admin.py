@@ -206,7 +206,9 @@ class ExecutionAdmin(ReadOnlyAdmin):
         def pause(execution: Execution) -> None:
             pausing.pause_execution(execution, by=request.user)
 
-        self.do_to_each(request, executions, pause, "Asked for a pause of", (operations.AlreadyEnded,))
+        self.do_to_each(
+            request, executions, pause, "Asked for a pause of", (operations.AlreadyEnded, pausing.CannotPause)
+        )
 
     @admin.action(description="Resume the chosen")
     def resume_chosen(self, request: HttpRequest, executions: "QuerySet[Execution]") -> None:

@@ -32,6 +32,8 @@ def execution_pause(request: HttpRequest, execution_id: UUID) -> HttpResponse:
             messages.success(request, f"“{execution.name}” pauses at its next call.")
     except AlreadyEnded:
         messages.info(request, "It had ended already; nothing was paused.")
+    except pausing.CannotPause as error:
+        messages.info(request, str(error))
     return redirect("execution-detail", execution_id)
 
 

@@ -243,6 +243,12 @@ def _attempt(act: Callable[[Execution, Any], Any], execution: Execution, by: Any
         act(execution, by)
     except ValidationError as error:
         return words_of(error)
-    except (PermissionRefused, operations.AlreadyEnded, operations.StillAlive, pausing.NotPaused) as error:
+    except (
+        PermissionRefused,
+        operations.AlreadyEnded,
+        operations.StillAlive,
+        pausing.NotPaused,
+        pausing.CannotPause,
+    ) as error:
         return str(error)
     return None

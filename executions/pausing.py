@@ -19,12 +19,16 @@ from executions.operations import AlreadyEnded
 from projects.models import Project
 
 
+class CannotPause(Exception):
+    """The execution was not started yet, or its end was asked for: there is nothing to pause."""
+
+
 class NotPaused(Exception):
     """The execution is not paused; there is nothing to resume."""
 
 
 def pause_execution(execution: Execution, *, by: Any) -> Execution:
-    """Pause an execution and the children that belong to it. Raises AlreadyEnded.
+    """Pause an execution and the children that belong to it. Raises AlreadyEnded, CannotPause.
 
     One that runs pauses at its next call; until then the pause is a wish. A paused one costs no process.
     """
@@ -32,6 +36,10 @@ def pause_execution(execution: Execution, *, by: Any) -> Execution:
     if not pause_executions([execution.pk]):
         raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to pause.")
     execution.refresh_from_db()
+    if execution.status == Status.CREATED:
+        raise CannotPause(f"{execution.name!r} was not started yet; there is nothing to pause.")
+    if execution.cancel_requested_at and execution.status != Status.PAUSED:
+        raise CannotPause(f"The end of {execution.name!r} was asked for; it cannot be paused any more.")
     return execution
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from access.permissions import Operation, require
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
-from executions.database import fetch
+from executions.database import fetch, from_jsonb, jsonb
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
 from executions.operations import AlreadyEnded, Start, prepare
@@ -89,6 +89,26 @@ def _go_back(execution_id: UUID, number: int) -> None:
     )
     fetch("DELETE FROM executions_savepoint WHERE execution_id = %s AND number > %s", (execution_id, number))
     fetch("DELETE FROM executions_wait WHERE waiter_id = %s", (execution_id,))
+    output = output_at(execution_id, number)
+    fetch("UPDATE executions_execution SET output_value = %s WHERE id = %s", (jsonb(output), execution_id))
+
+
+def output_at(execution_id: UUID, number: int) -> Any:
+    """Return what the execution had put out by its savepoint `number`, from the recorded answers."""
+    rows = fetch(
+        "SELECT call, coalesce(s.value, p.value) FROM executions_savepoint s"
+        " LEFT JOIN executions_payload p ON p.sha256 = s.payload_id WHERE execution_id = %s AND number <= %s"
+        " AND call IN ('execution.set_output', 'record.save') AND error IS NULL ORDER BY number",
+        (execution_id, number),
+    )
+    output: Any = None
+    for call, answer in rows:
+        given = from_jsonb(answer) or {}
+        if call == "execution.set_output":
+            output = {**(output if isinstance(output, dict) else {}), **given}
+        elif given.get("id") == str(execution_id) and "output_value" in given:
+            output = given["output_value"]
+    return output
 
 
 def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, name: str = "") -> Execution:
@@ -118,6 +138,7 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
                 f"{execution.name!r} has no savepoint {number}, or it is not kept any more."
             )
         columns, status = prepare(start, by=by, origin=origin)
+        columns["output_value"] = output_at(execution.pk, number)
         moves.create(status, columns)
         fetch(
             """INSERT INTO executions_savepoint (execution_id, number, attempt, call, digest, line, name, is_pending,

@@ -48,10 +48,13 @@ def load_dump(caller: Caller, arguments: dict[str, Any]) -> PutDown:
     return PutDown(lambda: restore_hosted(caller.host_id, caller.id, number))
 
 
-def set_output(caller: Caller, arguments: dict[str, Any]) -> None:
+def set_output(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Merge values into the output. The answer is what was given: going back rebuilds the output from it."""
+    values: dict[str, Any] = arguments["values"]
     fetch(
         """UPDATE executions_execution SET version = version + 1, output_value =
         CASE WHEN jsonb_typeof(output_value) = 'object' THEN output_value ELSE '{}'::jsonb END || %s WHERE id = %s""",
-        (jsonb(arguments["values"]), caller.id),
+        (jsonb(values), caller.id),
     )
     announce([caller.id])
+    return values

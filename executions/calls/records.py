@@ -82,7 +82,8 @@ def _save_execution(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]
             {**params, "id": execution.pk},
         )
         announce([execution.pk])
-    return {"id": execution.pk, "name": fields.get("name", execution.name)}
+    written = {"id": execution.pk, "name": fields.get("name", execution.name)}
+    return written | ({"output_value": fields["output_value"]} if "output_value" in fields else {})
 
 
 def exists(caller: Caller, arguments: dict[str, Any]) -> bool:
