@@ -4,15 +4,22 @@ For the hot path (start, claim, call, end), where the ORM's share of the time wo
 Takes part in `transaction.atomic()` like every other statement of the connection.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 import psycopg
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from psycopg.types.json import Jsonb
 
 Params = Mapping[str, Any] | Sequence[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 5  # of a transaction that the database breaks off
 
 
 def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
@@ -21,6 +28,32 @@ def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []
+
+
+def was_deadlock(error: OperationalError) -> bool:
+    """Tell whether the database broke a transaction off to end a deadlock: nothing happened, it can be repeated."""
+    return getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
+
+
+def transacted(work: Callable[P, T]) -> Callable[P, T]:
+    """Make an operation one transaction, repeated when the database broke it off to end a deadlock.
+
+    Called inside a transaction it is a part of that one, which its owner repeats.
+    """
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with transaction.atomic():
+                    return work(*args, **kwargs)
+            except OperationalError as error:
+                if not tries_left or connection.in_atomic_block or not was_deadlock(error):
+                    raise
+                time.sleep(random.uniform(0.0, 0.05))  # or the same ones would meet again
+        raise AssertionError("unreachable")
+
+    return run
 
 
 def jsonb(value: Any) -> Jsonb | None:

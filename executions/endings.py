@@ -74,6 +74,14 @@ def stop_children(ids: list[UUID]) -> list[UUID]:
     return request_cancel([row[0] for row in children], Reason.PARENT_ENDED) if children else []
 
 
+def lock_all(ids: list[UUID]) -> None:
+    """Lock these executions for the caller's transaction, in the order in which everyone locks several.
+
+    What follows in several statements then sees none of them change from one to the next.
+    """
+    fetch("SELECT 1 FROM executions_execution WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", (ids,))
+
+
 def request_cancel(ids: list[UUID], reason: Reason) -> list[UUID]:
     """Ask for the end of these executions, in the caller's transaction; returns those that ended at once.
 
@@ -81,6 +89,7 @@ def request_cancel(ids: list[UUID], reason: Reason) -> list[UUID]:
     queued, so that its `finally` blocks run: it is resumed only to be cancelled.
     """
     params = {"ids": ids}
+    lock_all(ids)
     wish = ", cancel_requested_at = coalesce(e.cancel_requested_at, clock_timestamp())"
     in_order = "ORDER BY e.id FOR NO KEY UPDATE"
     never_ran = "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.attempt = 0"

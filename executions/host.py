@@ -20,6 +20,7 @@ from django.db import OperationalError, transaction
 from access.models import User
 from executions import doorbell, flow_calls, hosting
 from executions.announce import HOST, Collected, announce_log
+from executions.database import TRIES, was_deadlock
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown
 from executions.hosted_run import ChannelBroken, HostedRun
 from executions.hosting import Assignment, LateWrite
@@ -289,11 +290,11 @@ class Host:
     def _retried(self, work: Callable[[], Any], runs: Iterable[HostedRun] = ()) -> Any:
         """Do the work, again when the database chose it to break a deadlock. `runs` are those that it answers."""
         callers = [(run.caller, run.caller.pending) for run in runs]
-        for tries_left in (4, 3, 2, 1, 0):
+        for tries_left in reversed(range(TRIES)):
             try:
                 return work()
             except OperationalError as error:
-                if not tries_left or getattr(error.__cause__, "sqlstate", "") not in ("40P01", "40001"):
+                if not tries_left or not was_deadlock(error):
                     raise
                 # With its transaction, what was noted of their calls is undone.
                 for caller, pending in callers:
@@ -396,8 +397,7 @@ class Host:
 
     def _pause(self, run: HostedRun) -> bool:
         self._write_before_leaving(run)
-        with transaction.atomic():
-            paused = hosting.pause(self.lease.id, [run.id])
+        paused = hosting.pause(self.lease.id, [run.id])
         self._let_go(run, paused)
         return bool(paused)
 
@@ -523,8 +523,7 @@ class Host:
         self._requeue(run, cause)
 
     def _requeue(self, run: HostedRun, cause: str) -> None:
-        ready = self._retried(lambda: hosting.crashed(self.lease.id, run.id, run.assignment.attempt, cause))
-        for key in ready:
+        for key in hosting.crashed(self.lease.id, run.id, run.assignment.attempt, cause):
             self._mark_ready(key)
 
     def _drain(self, run: HostedRun) -> None:

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce_ready
-from executions.database import fetch, from_jsonb, jsonb
+from executions.database import fetch, from_jsonb, jsonb, transacted
 from executions.endings import after_end
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
@@ -228,6 +228,7 @@ def unload(host_id: int, ids: list[UUID]) -> list[UUID]:
     return [row[0] for row in rows]
 
 
+@transacted
 def pause(host_id: int, ids: list[UUID]) -> list[UUID]:
     """Take executions of ours to PAUSED and out of our hands; returns which."""
     moved = moves.move(
@@ -240,20 +241,20 @@ def pause(host_id: int, ids: list[UUID]) -> list[UUID]:
     return [row.id for row in moved]
 
 
+@transacted
 def put_down(host_id: int, ids: list[UUID]) -> list[UUID]:
     """Queue running executions of ours again and let parked ones go, as this host stops; returns which."""
-    with transaction.atomic():
-        queued = moves.move(
-            _OURS,
-            Status.QUEUED,
-            {"ids": ids, "host": host_id},
-            reason=Reason.PUT_DOWN,
-            sets=", host_id = NULL",
-            sources=[Status.RUNNING],
-        )
-        let_go = _let_go("e.host_id = %(host)s AND e.id = ANY(%(ids)s)", {"ids": ids, "host": host_id})
-        if queued:
-            announce_ready()
+    queued = moves.move(
+        _OURS,
+        Status.QUEUED,
+        {"ids": ids, "host": host_id},
+        reason=Reason.PUT_DOWN,
+        sets=", host_id = NULL",
+        sources=[Status.RUNNING],
+    )
+    let_go = _let_go("e.host_id = %(host)s AND e.id = ANY(%(ids)s)", {"ids": ids, "host": host_id})
+    if queued:
+        announce_ready()
     return [row.id for row in queued] + let_go
 
 
@@ -319,6 +320,7 @@ def _try_again(
     return [row.id for row in exhausted], [row.id for row in queued]
 
 
+@transacted
 def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[UUID]:
     """Queue an execution of ours whose process died without a report, up to MAX_CRASHES times; then it ends.
 
@@ -326,13 +328,12 @@ def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[
     """
     condition = "e.id = %(id)s AND e.host_id = %(host)s AND e.attempt = %(attempt)s"
     params = {"id": execution_id, "host": host_id, "attempt": attempt}
-    with transaction.atomic():
-        ended, _ = _try_again(
-            condition, params, count="crashes", most=MAX_CRASHES, reason=Reason.CRASHED, cause=cause
-        )
-        woken = after_end(ended, here=host_id) if ended else []
-        _let_go(condition, params)
-        announce_ready()
+    ended, _ = _try_again(
+        condition, params, count="crashes", most=MAX_CRASHES, reason=Reason.CRASHED, cause=cause
+    )
+    woken = after_end(ended, here=host_id) if ended else []
+    _let_go(condition, params)
+    announce_ready()
     return [waiter for waiter, host in woken if host == host_id]
 
 
@@ -391,47 +392,47 @@ RETURNING p.id, p.role
 """
 
 
+@transacted
 def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
     """End the leases of dead and frozen processes, queue what their hosts ran, end what is over its time.
 
     Returns the executions that ended by it.
     """
-    with transaction.atomic():
-        if not fetch("SELECT pg_try_advisory_xact_lock(%s, 0)", (lock_class,))[0][0]:
-            return []  # another host sweeps
-        for process_id, role in fetch(_DEAD, {"frozen": frozen_after, "class": lock_class}):
-            logger.warning("%s %s is gone; what it ran goes on elsewhere", role, process_id)
-        orphaned = (
-            "e.host_id IS NOT NULL AND EXISTS (SELECT 1 FROM executions_process p"
-            " WHERE p.id = e.host_id AND p.ended_at IS NOT NULL)"
-        )
-        cancelled = moves.move(
-            orphaned + " AND e.cancel_requested_at IS NOT NULL",
-            Status.ENDED_CANCELLED,
-            {},
-            reason=Reason.CANCELLED,
-            tail="ORDER BY e.id FOR NO KEY UPDATE",
-        )
-        exhausted, queued = _try_again(
-            orphaned,
-            {},
-            count="losses",
-            most=MAX_LOSSES,
-            reason=Reason.HOST_LOST,
-            cause="its worker was lost",
-        )
-        let_go = _let_go(orphaned, {})
-        late = moves.move(
-            "e.deadline_at < clock_timestamp() AND e.ended_at IS NULL AND e.host_id IS NULL",
-            Status.ENDED_ERROR,
-            {},
-            reason=Reason.TIMEOUT,
-            sets=", message = 'timed out: it ran longer than its limit of ' || e.max_runtime_minutes || ' minutes'",
-            tail="ORDER BY e.id FOR NO KEY UPDATE",
-        )
-        ids = [*(row.id for row in (*cancelled, *late)), *exhausted]
-        if ids:
-            after_end(ids)
-        if queued or let_go:
-            announce_ready()
+    if not fetch("SELECT pg_try_advisory_xact_lock(%s, 0)", (lock_class,))[0][0]:
+        return []  # another host sweeps
+    for process_id, role in fetch(_DEAD, {"frozen": frozen_after, "class": lock_class}):
+        logger.warning("%s %s is gone; what it ran goes on elsewhere", role, process_id)
+    orphaned = (
+        "e.host_id IS NOT NULL AND EXISTS (SELECT 1 FROM executions_process p"
+        " WHERE p.id = e.host_id AND p.ended_at IS NOT NULL)"
+    )
+    cancelled = moves.move(
+        orphaned + " AND e.cancel_requested_at IS NOT NULL",
+        Status.ENDED_CANCELLED,
+        {},
+        reason=Reason.CANCELLED,
+        tail="ORDER BY e.id FOR NO KEY UPDATE",
+    )
+    exhausted, queued = _try_again(
+        orphaned,
+        {},
+        count="losses",
+        most=MAX_LOSSES,
+        reason=Reason.HOST_LOST,
+        cause="its worker was lost",
+    )
+    let_go = _let_go(orphaned, {})
+    late = moves.move(
+        "e.deadline_at < clock_timestamp() AND e.ended_at IS NULL AND e.host_id IS NULL",
+        Status.ENDED_ERROR,
+        {},
+        reason=Reason.TIMEOUT,
+        sets=", message = 'timed out: it ran longer than its limit of ' || e.max_runtime_minutes || ' minutes'",
+        tail="ORDER BY e.id FOR NO KEY UPDATE",
+    )
+    ids = [*(row.id for row in (*cancelled, *late)), *exhausted]
+    if ids:
+        after_end(ids)
+    if queued or let_go:
+        announce_ready()
     return ids

@@ -17,6 +17,7 @@ from django.utils import timezone
 from access.permissions import Operation, PermissionRefused, may_in_project, require
 from executions import moves
 from executions.announce import announce, announce_ready
+from executions.database import transacted
 from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, SavepointRetention
@@ -250,13 +251,13 @@ def cancel_execution(execution: Execution, *, by: Any) -> Execution:
     return execution
 
 
+@transacted
 def cancel_executions(ids: list[UUID]) -> list[UUID]:
     """Ask for the end of these executions and their trees; returns the ids of those that were alive."""
-    with transaction.atomic():
-        tree = living_tree(ids)
-        ended = request_cancel(tree, Reason.CANCELLED) if tree else []
-        if ended:
-            after_end(ended)
+    tree = living_tree(ids)
+    ended = request_cancel(tree, Reason.CANCELLED) if tree else []
+    if ended:
+        after_end(ended)
     return tree
 
 

@@ -11,8 +11,8 @@ from django.db import transaction
 from access.permissions import Operation, PermissionRefused, is_unrestricted, require
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
-from executions.database import fetch
-from executions.endings import living_tree
+from executions.database import fetch, transacted
+from executions.endings import living_tree, lock_all
 from executions.lifecycle import Reason, Status
 from executions.models import Execution, Maintenance, Process
 from executions.operations import AlreadyEnded
@@ -43,27 +43,28 @@ def pause_execution(execution: Execution, *, by: Any) -> Execution:
     return execution
 
 
+@transacted
 def pause_executions(ids: list[UUID]) -> list[UUID]:
     """Pause these executions and their trees; returns the ids of those that are alive."""
-    with transaction.atomic():
-        tree = living_tree(ids)
-        if not tree:
-            return []
-        moves.move(
-            "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED' AND e.cancel_requested_at IS NULL",
-            Status.PAUSED,
-            {"ids": tree},
-            reason=Reason.PAUSED,
-            tail="ORDER BY e.id FOR NO KEY UPDATE",
-        )
-        flagged = fetch(
-            """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
-            WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
-            RETURNING id, host_id""",
-            (tree,),
-        )
-        announce([row[0] for row in flagged])
-        announce_to_host(row[1] for row in flagged)
+    tree = living_tree(ids)
+    if not tree:
+        return []
+    lock_all(tree)
+    moves.move(
+        "e.id = ANY(%(ids)s) AND e.host_id IS NULL AND e.status <> 'CREATED' AND e.cancel_requested_at IS NULL",
+        Status.PAUSED,
+        {"ids": tree},
+        reason=Reason.PAUSED,
+        tail="ORDER BY e.id FOR NO KEY UPDATE",
+    )
+    flagged = fetch(
+        """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
+        WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
+        RETURNING id, host_id""",
+        (tree,),
+    )
+    announce([row[0] for row in flagged])
+    announce_to_host(row[1] for row in flagged)
     return tree
 
 
@@ -76,24 +77,23 @@ def resume_execution(execution: Execution, *, by: Any) -> Execution:
     return execution
 
 
+@transacted
 def resume_executions(ids: list[UUID]) -> list[UUID]:
     """Let these executions and their trees go on where they are paused; returns the ids of those that were."""
-    with transaction.atomic():
-        tree = living_tree(ids)
-        spared = fetch(
-            "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
-            " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL RETURNING id",
-            (tree,),
-        )
-        announce([row[0] for row in spared])
-        later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
-        paused, params = [Status.PAUSED], {"ids": tree}
-        resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
-        resumed += moves.move(
-            "e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused
-        )
-        if resumed:
-            announce_ready()
+    tree = living_tree(ids)
+    lock_all(tree)
+    spared = fetch(
+        "UPDATE executions_execution SET pause_requested_at = NULL, version = version + 1"
+        " WHERE id = ANY(%s) AND pause_requested_at IS NOT NULL RETURNING id",
+        (tree,),
+    )
+    announce([row[0] for row in spared])
+    later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
+    paused, params = [Status.PAUSED], {"ids": tree}
+    resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
+    resumed += moves.move("e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused)
+    if resumed:
+        announce_ready()
     return list(dict.fromkeys([row[0] for row in spared] + [row.id for row in resumed]))
 
 
