@@ -3,6 +3,7 @@
 `Fleet` keeps them between tests; `Worker` is one. Nothing outside our own process trees is ever signalled.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from django.conf import settings
 from executions.models import Process
 from tests.executions.stage import wait_until
 
+PR_SET_PDEATHSIG = 1
 ROLES = ("command", "sentinel", "pusher", "monitor", "host", "zygote", "flow")
 
 
@@ -53,6 +55,7 @@ class Worker:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=_die_with_the_tests,
         )
         self.seen: dict[int, float] = {}  # every process that was ever ours: pid and when it was made
 
@@ -180,6 +183,11 @@ class Fleet:
     def tail(self) -> str:
         """Return the last words of the workers, for messages."""
         return self.output.read_text(errors="replace")[-3000:] if self.output.exists() else ""
+
+
+def _die_with_the_tests() -> None:
+    """Get SIGTERM when the process that runs the tests is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _parent(process: psutil.Process) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from access.models import User
 from executions import hosting
+from executions.database import transacted
 from executions.flow_calls import Caller, Parked, answer
 from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Status
@@ -73,7 +74,7 @@ class StandIn:
 
     def end_and_resume(self, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID]]:
         """End these and let waiters take their slots; returns those that ended and those that go on."""
-        ended, resumed, _ready = hosting.end(self.id, ends, forgetful=[])
+        ended, resumed, _ready = transacted(hosting.end)(self.id, ends, forgetful=[])
         return ended, resumed
 
     def ready(self) -> set[UUID]:

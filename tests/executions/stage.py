@@ -135,6 +135,9 @@ class Stage:
             LogLine.objects.filter(execution=execution).order_by("number").values_list("text", flat=True)
         )
 
+    def statuses(self, ids: Iterable[UUID]) -> set[str]:
+        return set(Execution.objects.filter(pk__in=list(ids)).values_list("status", flat=True))
+
     def children(self, execution: Execution) -> list[Execution]:
         return list(Execution.objects.filter(parent=execution).order_by("id"))
 
