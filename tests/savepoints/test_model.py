@@ -29,8 +29,8 @@ from tests.invariants import check_invariants
 from tests.savepoints.actors import Actor, child, clear_away, start_plan, sweep
 from tests.savepoints.model import AWAIT, OUTPUT, SLEEP, SPAWN, Life, Model
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
-STEPS = 30
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
+STEPS = 40
 CALLS: dict[str, Any] = {
     OUTPUT: ["execution.set_output", {"values": {"a": 1}}],
     SLEEP: ["sleep", {"seconds": 3600}],
@@ -86,7 +86,7 @@ class Engine(RuleBasedStateMachine):
 
     # people
 
-    @rule(plan=st.lists(st.sampled_from([OUTPUT, SLEEP, AWAIT, SPAWN]), max_size=4))
+    @rule(plan=st.lists(st.sampled_from([OUTPUT, SLEEP, AWAIT, SPAWN]), min_size=1, max_size=4))
     def submit(self, plan: list[str]) -> None:
         life = self.model.submit(tuple(plan))
         made = start_plan(
@@ -123,11 +123,22 @@ class Engine(RuleBasedStateMachine):
         self.model.claim(host.id)
         host.claim()
 
+    @rule(number=some)
+    def work(self, number: int) -> None:
+        """What hosts do most of the time, so that histories get somewhere."""
+        host = self.hosts[number % 2]
+        self.claim(number)
+        for life in [life for life in self.held(parked=False) if life.host == host.id]:
+            self._call(life)
+
     @precondition(lambda self: self.held(parked=False))
     @rule(number=some)
     def call(self, number: int) -> None:
         life = self.pick(number, self.held(parked=False))
         assert life is not None
+        self._call(life)
+
+    def _call(self, life: Life) -> None:
         host = self.host_of(life)
         self.model.step(life)
         host.step(self.keys[life.number])
@@ -165,9 +176,27 @@ class Engine(RuleBasedStateMachine):
     def crash(self, number: int) -> None:
         life = self.pick(number, self.held())
         assert life is not None
+        self._crash(life)
+
+    def _crash(self, life: Life) -> None:
         host = self.host_of(life)
         self.model.crash(life)
         host.crash(self.keys[life.number])
+
+    @precondition(lambda self: self.held())
+    @rule(number=some, times=st.integers(2, 3), is_pausing=st.booleans())
+    def crash_again_and_again(self, number: int, times: int, is_pausing: bool) -> None:
+        """What random steps seldom come to: crashes without progress in between, with a wish to pause."""
+        life = self.pick(number, self.held())
+        assert life is not None
+        for _ in range(times):
+            if life.host is None:
+                self.claim(number)
+            if is_pausing and life.is_alive:
+                self.model.pause(life)
+                pause_executions([self.keys[life.number]])
+            if life.host is not None:
+                self._crash(life)
 
     @rule(number=some)
     def lose_a_host(self, number: int) -> None:
@@ -251,6 +280,7 @@ def test_the_engine_does_what_the_model_says(stage: Stage) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Engine,
         settings=settings(
+            print_blob=True,
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,

@@ -166,6 +166,19 @@ def test_a_wish_that_the_host_did_not_come_to(
         assert status_of(execution.pk) == Status.ENDED_CANCELLED
 
 
+def test_a_wish_to_pause_that_outlived_its_process_can_be_taken_back(stage: Stage, actor: Actor) -> None:
+    execution = begin(stage, [OUTPUT])
+    actor.claim()
+    pause_executions([execution.pk])
+    actor.crash(execution.pk)
+    execution.refresh_from_db()
+    assert (execution.status, execution.pause_requested_at is not None) == (Status.QUEUED, True)
+    resume_execution(execution, by=stage.cast.root)
+    assert execution.pause_requested_at is None
+    drive(actor, [execution.pk])
+    assert status_of(execution.pk) == Status.ENDED_SUCCESS
+
+
 # -- The parent and child table --------------------------------------------------------------------------------
 
 AWAITED, FREE, BELONGS = "awaited", "lives on", "belongs"
