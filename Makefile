@@ -12,7 +12,7 @@ UV_COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench assets lock clean install install-dev
+.PHONY: help run test check format bench chaos assets lock clean install install-dev
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || true
@@ -35,6 +35,9 @@ format: install-dev  ## Put the code into its form
 
 bench: install-dev  ## Measure against the budgets of docs/performance.md
 	@exec $(VENV)/bin/python -m benchmarks $(ARGS)
+
+chaos: install-dev  ## Kill, freeze and cut off at random for minutes: make chaos ARGS="--seed 7 --seconds 60"
+	@exec $(VENV)/bin/python -m tests.chaos $(ARGS)
 
 assets:  ## Vendor the front-end packages again (needs Node; never needed to run)
 	npm ci --no-audit --no-fund

@@ -1,9 +1,11 @@
 """The table of trials, by the names that the command line takes."""
 
+import time
 from collections.abc import Callable
+from uuid import uuid4
 
 from engine_site.embedded_postgres import EmbeddedPostgres
-from tests.chaos import database, kills
+from tests.chaos import database, kills, sleepers, statements, upgrade
 from tests.chaos.world import World
 
 
@@ -21,8 +23,36 @@ def _sessions(world: World, server: EmbeddedPostgres, seconds: float) -> str:
     return database.end_sessions(world, seconds)
 
 
+def _statements(world: World, server: EmbeddedPostgres, seconds: float) -> str:
+    """Every place would take some ten minutes: as many of them as the time allows, in a random order."""
+    cast, until = world.stage.cast, time.monotonic() + seconds
+    places = statements.count_statements(cast, f"undisturbed {uuid4()}")
+    order = [
+        (place, when) for place in range(1, places + 1) for when in (statements.BEFORE, statements.AFTER)
+    ]
+    world.chance.shuffle(order)
+    done = 0
+    for place, when in order:
+        if time.monotonic() > until:
+            break
+        statements.fail_at(cast, f"{when} {place} {uuid4()}", place, when)
+        done += 1
+    return f"{done} of {len(order)} failures ({places} statements and commits, before and after each)"
+
+
+def _upgrade(world: World, server: EmbeddedPostgres, seconds: float) -> str:
+    return upgrade.upgrade_in_flight(world, 200)
+
+
+def _sleepers(world: World, server: EmbeddedPostgres, seconds: float) -> str:
+    return sleepers.sleep_and_wake(world)
+
+
 TRIALS: dict[str, Callable[[World, EmbeddedPostgres, float], str]] = {
     "kills": _kills,
     "restarts": _restarts,
     "sessions": _sessions,
+    "statements": _statements,
+    "upgrade": _upgrade,
+    "sleepers": _sleepers,
 }

@@ -1,0 +1,45 @@
+"""A short, seeded part of chaos. The whole of it is `make chaos`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos import statements, upgrade
+from tests.chaos.kills import Lottery
+from tests.chaos.world import World
+from tests.executions.cluster import Fleet
+from tests.executions.conftest import cast, db, fleet, stage  # noqa: F401  fixtures are found by their names here
+from tests.executions.stage import Stage
+
+SEED = 20261123
+PLACES = 10  # of the some 450 at which a statement can fail
+
+
+@pytest.fixture
+def world(stage: Stage, fleet: Fleet) -> Iterator[World]:  # noqa: F811
+    yield World(stage, fleet, SEED)
+    fleet.stop()
+
+
+def test_statements_fail(stage: Stage) -> None:  # noqa: F811
+    count = statements.count_statements(stage.cast, "undisturbed")
+    for number in range(PLACES):
+        place = 1 + (number * count) // PLACES
+        when = (statements.BEFORE, statements.AFTER)[number % 2]
+        statements.fail_at(stage.cast, f"{when} {place}", place, when)
+
+
+@pytest.mark.process
+def test_the_kill_lottery(world: World) -> None:
+    lottery = Lottery(world, busy=6)
+    lottery.run(seconds=10)
+    assert sum(world.blows.values()) >= 4, "it has struck"
+    assert len(world.kinds) > 10
+
+
+@pytest.mark.process
+def test_an_upgrade_in_flight(world: World) -> None:
+    try:
+        upgrade.upgrade_in_flight(world, 24, seconds=2.0)
+    finally:
+        upgrade.take_back_the_migration()
