@@ -139,12 +139,15 @@ class Worker:
         return self.process.wait(10)
 
     def kill_all(self) -> None:
+        """Kill the command and all that is left of its processes, and wait for their end."""
         self.tree()
-        for pid in [self.process.pid, *self.leftovers()]:
-            if pid == self.process.pid and self.process.poll() is not None:
-                continue
+        if self.process.poll() is None:
+            self.process.kill()
+        for pid in self.leftovers():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        wait_gone(self.leftovers())
 
 
 class Fleet:
