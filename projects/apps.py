@@ -17,9 +17,7 @@ class ProjectsConfig(AppConfig):
 
 
 def _make_default_project(using: str, **options: Any) -> None:
-    from projects.models import DEFAULT_PROJECT, Project
+    from projects.models import Project
 
-    if not Project.objects.using(using).filter(name=DEFAULT_PROJECT, deleted_at=None).exists():
-        Project.objects.using(using).create(
-            name=DEFAULT_PROJECT, description="Holds everything that is not assigned to another project."
-        )
+    if using == "default":
+        Project.default()

@@ -5,6 +5,7 @@ from django.db import models
 from records.models import Record, unique_name
 
 DEFAULT_PROJECT = "Default project"
+DEFAULT_DESCRIPTION = "Holds everything that is not assigned to another project."
 
 
 class Project(Record):
@@ -19,8 +20,11 @@ class Project(Record):
 
     @classmethod
     def default(cls) -> "Project":
-        """Return the Default project, which holds everything not assigned elsewhere."""
-        return cls.objects.alive().get(name=DEFAULT_PROJECT)
+        """Return the Default project, which holds everything not assigned elsewhere. There always is one."""
+        found, _ = cls.objects.alive().get_or_create(
+            name=DEFAULT_PROJECT, defaults={"description": DEFAULT_DESCRIPTION}
+        )
+        return found
 
 
 class ProjectRecord(Record):

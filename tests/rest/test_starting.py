@@ -6,12 +6,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from executions import operations
+from executions import moves
 from executions.lifecycle import Status
 from executions.models import Execution, Transition
 from flows.models import Flow
@@ -379,10 +380,10 @@ def test_eight_at_once_with_one_name_make_one_flow(committed: Cast) -> None:
 def test_a_start_is_answered_only_after_its_commit(committed: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = shared_flow(committed)
 
-    def fails() -> None:
+    def fails(execution_id: UUID) -> None:
         raise RuntimeError("the notification failed")
 
-    monkeypatch.setattr(operations, "announce_ready", fails)
+    monkeypatch.setattr(moves, "announce_start", fails)
     assert Caller(committed.bob).post("/execution", {"flow_id": str(flow.pk)}).status == 500
     assert not Execution.objects.exists()
     assert Project.objects.exists()
