@@ -84,6 +84,7 @@ def fleet(db: None, database_url: str) -> Iterator[Fleet]:
     made = Fleet(database_url)
     yield made
     made.stop()
+    made.output.unlink(missing_ok=True)
 
 
 @pytest.fixture
