@@ -288,6 +288,7 @@ class EmbeddedPostgres:
             "max_wal_size": "2GB",
             "wal_compression": "on",
             "jit": "off",
+            "deadlock_timeout": "200ms",  # a broken deadlock stalls the thread of a host
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_line_prefix": "%m [%p] %a ",

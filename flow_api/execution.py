@@ -209,7 +209,7 @@ class Execution(Record):
         self._must_be_own("log")
         write_log(self._system._channel, values, level, named)
 
-    def set_output(self, key: Any = None, value: Any = None, **values: Any) -> None:
+    def set_output(self, key: Any = None, value: Any = None, /, **values: Any) -> None:
         """Will add to the output value: `set_output('key', value)` or `set_output(key=value)`."""
         self._must_be_own("set the output")
         if isinstance(key, dict):
