@@ -23,7 +23,7 @@ from executions.announce import HOST, Collected, announce_log
 from executions.database import TRIES, was_deadlock
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown
 from executions.hosted_run import ChannelBroken, HostedRun
-from executions.hosting import Assignment, LateWrite
+from executions.hosting import Assignment, Held, LateWrite
 from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Reason
 from executions.log import Line, write_lines
@@ -70,6 +70,7 @@ class Host:
         self._flush_due = False
         self._users: dict[UUID, tuple[float, User]] = {}
         self._collected = Collected()
+        self._strays: dict[UUID, int] = {}  # what ran here by its row and not in fact, at the last beat
         self._stopping = False
         self._thread = threading.Thread(target=self._guarded_loop, name="host", daemon=True)
 
@@ -148,7 +149,9 @@ class Host:
 
     def _spawn(self, ids: list[UUID]) -> None:
         """Start the flow processes of executions that are RUNNING on this host."""
-        given = hosting.assignments(self.lease.id, ids)
+        given = [
+            each for each in hosting.assignments(self.lease.id, ids) if not self._has(each.id, each.attempt)
+        ]
         begun = [assignment.id for assignment in given if assignment.has_journal]
         for key in begun:
             if key in self.runs:  # taken from us and given back before we heard of it
@@ -156,6 +159,10 @@ class Host:
         journals = load_journals(begun) if begun else {}
         for assignment in given:
             self._spawn_one(assignment, journals.get(assignment.id) or Journal())
+
+    def _has(self, execution_id: UUID, attempt: int) -> bool:
+        run = self.runs.get(execution_id)
+        return run is not None and run.assignment.attempt == attempt
 
     def _spawn_one(self, assignment: Assignment, journal: Journal) -> None:
         caller = Caller(
@@ -378,7 +385,7 @@ class Host:
         self.lease.notes()
         self._look_around()
 
-    def _look_around(self) -> None:
+    def _look_around(self) -> dict[UUID, Held]:
         """Read what others did to our executions: waits fulfilled, ends and pauses asked for, rows taken away."""
         held = hosting.held_by(self.lease.id)
         for key, run in list(self.runs.items()):
@@ -394,6 +401,16 @@ class Host:
                 self._pause(run)
             elif row.is_ready and run.parked_by is not None:
                 self._mark_ready(key)
+        return held
+
+    def _adopt(self, held: dict[UUID, Held]) -> None:
+        """Run what was claimed for us and never handed over: the claimer lost the answer to its commit, or died."""
+        strays = {key: row.attempt for key, row in held.items() if row.is_running and key not in self.runs}
+        waited_for = [key for key, attempt in strays.items() if self._strays.get(key) == attempt]
+        self._strays = strays
+        if waited_for:
+            logger.warning("%s executions were claimed for this host and not handed over", len(waited_for))
+            self._spawn(waited_for)
 
     def _pause(self, run: HostedRun) -> bool:
         self._write_before_leaving(run)
@@ -572,7 +589,7 @@ class Host:
     def _beat(self) -> None:
         if not self.lease.beat():
             raise RuntimeError("this host's lease was ended: it was frozen or cut off for too long")
-        self._look_around()
+        self._adopt(self._look_around())
 
     def _sweep(self) -> None:
         if hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS):

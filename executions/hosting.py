@@ -192,13 +192,14 @@ class Held:
     is_ready: bool  # it is parked, and its wait is over
     cancel_requested: bool
     pause_requested: bool
+    is_running: bool
 
 
 def held_by(host_id: int) -> dict[UUID, Held]:
     """Return all executions that this host holds."""
     rows = fetch(
         "SELECT id, attempt, status = ANY(%s) AND coalesce(ready_at <= clock_timestamp(), false),"
-        " cancel_requested_at IS NOT NULL, pause_requested_at IS NOT NULL"
+        " cancel_requested_at IS NOT NULL, pause_requested_at IS NOT NULL, status = 'RUNNING'"
         " FROM executions_execution WHERE host_id = %s",
         ([str(status) for status in WAITING], host_id),
     )
