@@ -26,7 +26,7 @@ _OLD = {
     ),
     "paused": "this.set_output(before=True)\n    this.pause()\n    this.set_output(ran='old')",
     "running": (
-        "import time\n    for n in range(int({s} * 20)):\n        this.set_output(n=n)\n        time.sleep(0.1)\n"
+        "import time\n    for n in range(int({s} * 5)):\n        this.set_output(n=n)\n        time.sleep(0.1)\n"
         "    this.set_output(ran='old')"
     ),
 }
@@ -54,11 +54,7 @@ def upgrade_in_flight(world: World, count: int, seconds: float = 4.0) -> str:
     world.fleet.have(workers=2, slots=8, SLEEP_MAX_SECONDS="1")
     resume_executions([*stray, *(key for key, state in started.items() if state == "paused")])
     after = _start(world, flows["sleeping"])
-    wait_until(
-        lambda: not Execution.objects.filter(pk__in=[*started, after], ended_at=None).exists(),
-        "everything ended",
-        world.patience,
-    )
+    world.wait_for_the_end([*started, after])
     for row in Execution.objects.filter(pk__in=list(started)):
         assert row.status == "ENDED_SUCCESS", (started[row.pk], row.status, row.reason, row.message)
         assert row.output_value["ran"] == "old", (started[row.pk], row.output_value)

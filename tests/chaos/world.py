@@ -11,7 +11,7 @@ from executions.models import Execution
 from executions.operations import Start, start_execution
 from tests.chaos.flows import KINDS, Kind
 from tests.executions.cluster import Fleet
-from tests.executions.stage import Stage, wait_until
+from tests.executions.stage import NeverHappened, Stage, wait_until
 from tests.invariants import check_invariants
 
 
@@ -60,7 +60,7 @@ class World:
 
     def settle(self) -> None:
         """Wait for the end of everything and check each flow and every invariant."""
-        wait_until(lambda: not self.alive(), f"everything ended (seed {self.seed})", self.patience)
+        self.wait_for_the_end(list(self.kinds))
         for execution in Execution.objects.filter(pk__in=list(self.kinds)):
             kind = self.kinds[execution.pk]
             try:
@@ -70,6 +70,15 @@ class World:
         assert Execution.objects.filter(pk__in=list(self.kinds)).count() == len(self.kinds)
         wait_until(self._is_quiet, "what was started by the flows ended too", self.patience)
         check_invariants(self.stage.ids)
+
+    def wait_for_the_end(self, ids: list[UUID]) -> None:
+        """Wait until all of these have ended; say what has not."""
+        alive = Execution.objects.filter(pk__in=ids, ended_at=None)
+        try:
+            wait_until(lambda: not alive.exists(), seconds=self.patience)
+        except NeverHappened:
+            left = list(alive.values_list("pk", "status", "host", "attempt", "ready_at", "waiting_for")[:10])
+            raise NeverHappened(f"{alive.count()} have not ended (seed {self.seed}): {left}") from None
 
     def _is_quiet(self) -> bool:
         return not Execution.objects.filter(root_id__in=list(self.kinds), ended_at=None).exists()

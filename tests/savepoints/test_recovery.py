@@ -6,6 +6,8 @@ import time
 import psutil
 import pytest
 
+from executions import hosting
+from executions.database import fetch
 from executions.models import Execution, LogLine, Process, Transition
 from tests.executions.cluster import Worker
 from tests.executions.stage import Stage, wait_until
@@ -80,6 +82,23 @@ def _is_taken_up(execution: Execution) -> bool:
     return row.is_ended or (row.attempt > 1 and row.host is not None and row.host.ended_at is None)
 
 
+def test_what_was_claimed_and_never_handed_over(stage: Stage, strikes: Strikes) -> None:
+    """The claim was committed and its answer lost: a living host runs it by its row, and nobody told the host."""
+    pushers = [pid for worker in strikes.fleet.workers for pid in worker.pids("pusher")]
+    for pid in pushers:
+        send(pid, signal.SIGSTOP)
+    try:
+        host = strikes.fleet.workers[0].host()
+        assert host is not None
+        execution = stage.start("this.set_output(a=1)")
+        assert [moved.id for moved in hosting.claim(host.pk)] == [execution.pk]
+    finally:
+        for pid in pushers:
+            send(pid, signal.SIGCONT)
+    ended = stage.ended(execution)
+    assert (ended.status, ended.output_value, ended.attempt) == ("ENDED_SUCCESS", {"a": 1}, 1)
+
+
 @pytest.mark.parametrize("role", ["command", "sentinel", "pusher", "monitor", "zygote"])
 def test_the_death_of_any_other_process_costs_seconds_too(stage: Stage, strikes: Strikes, role: str) -> None:
     execution = stage.start(
@@ -151,8 +170,12 @@ def test_a_frozen_host_is_replaced_and_its_late_words_refused(stage: Stage, stri
     worker = strikes.worker_of(execution)
     frozen = _freeze(worker)
     old_host = Execution.objects.values_list("host_id", flat=True).get(pk=execution.pk)
-    # Its lease is what others go by; 15 seconds without a sign of life.
-    wait_until(lambda: Process.objects.get(pk=old_host).ended_at is not None, "its lease was ended", 40)
+    # Nobody renews its lease; here its last sign of life grows old faster than the clock.
+    fetch(
+        "UPDATE executions_process SET heartbeat_at = heartbeat_at - interval '15 s' WHERE id = %s",
+        (old_host,),
+    )
+    wait_until(lambda: Process.objects.get(pk=old_host).ended_at is not None, "its lease was ended")
     wait_until(lambda: _is_taken_up(execution), "another host had taken it up")
     second = Execution.objects.get(pk=execution.pk)
     assert (second.attempt, second.losses) == (2, 1)
