@@ -40,6 +40,6 @@ def test_the_kill_lottery(world: World) -> None:
 @pytest.mark.process
 def test_an_upgrade_in_flight(world: World) -> None:
     try:
-        upgrade.upgrade_in_flight(world, 24, seconds=2.0)
+        upgrade.upgrade_in_flight(world, 24, sleep=4.0)
     finally:
         upgrade.take_back_the_migration()

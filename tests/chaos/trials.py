@@ -41,7 +41,7 @@ def _statements(world: World, server: EmbeddedPostgres, seconds: float) -> str:
 
 
 def _upgrade(world: World, server: EmbeddedPostgres, seconds: float) -> str:
-    return upgrade.upgrade_in_flight(world, 200)
+    return upgrade.upgrade_in_flight(world, 200, sleep=20)
 
 
 def _sleepers(world: World, server: EmbeddedPostgres, seconds: float) -> str:
