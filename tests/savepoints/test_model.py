@@ -29,7 +29,7 @@ from tests.invariants import check_invariants
 from tests.savepoints.actors import Actor, child, clear_away, start_plan, sweep
 from tests.savepoints.model import AWAIT, OUTPUT, SLEEP, SPAWN, Life, Model
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "15"))
 STEPS = 40
 CALLS: dict[str, Any] = {
     OUTPUT: ["execution.set_output", {"values": {"a": 1}}],
