@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from access.permissions import PermissionRefused
 from executions import hosting
@@ -25,30 +25,36 @@ def answer(caller: Caller, request: Request) -> Any:
 
     The effect and its savepoint are one transaction; a refused call has no effect, and its error is recorded.
     """
+    connection.ensure_connection()
+    link = connection.connection
     try:
-        if caller.pending is not None and caller.pending[0] == request.number:
-            return _recorded(caller, request, lambda: waiting.wait_again(caller, caller.pending[1]))  # type: ignore[index]
-        call = _CALLS.get(request.call)
-        if call is None:
-            raise CallRefused(
-                "EngineException", f"There is no call {request.call!r} in this version of the engine."
-            )
-        if request.number > HARD_LIMIT:
-            raise CallRefused(
-                "EngineException", f"An execution can make {HARD_LIMIT:,} calls; start children instead."
-            )
-        if call.writes:
-            return _recorded(caller, request, lambda: call.function(caller, request.arguments))
-        value = call.function(caller, request.arguments)
-        record(caller, request, value=value)
-        return value
-    except (PermissionRefused, ValidationError) as error:
-        refused = refusal(error)
+        return _answer(caller, request)
+    except (PermissionRefused, ValidationError, CallRefused) as error:
+        if connection.connection is not link:
+            # Django's validation takes a lost connection for a broken constraint: nothing was refused.
+            raise OperationalError("the connection was lost while a call was checked") from error
+        refused = error if isinstance(error, CallRefused) else refusal(error)
         record(caller, request, error=refused.as_error())
-        raise refused from error
-    except CallRefused as refused:
-        record(caller, request, error=refused.as_error())
-        raise
+        raise refused from (None if refused is error else error)
+
+
+def _answer(caller: Caller, request: Request) -> Any:
+    if caller.pending is not None and caller.pending[0] == request.number:
+        return _recorded(caller, request, lambda: waiting.wait_again(caller, caller.pending[1]))  # type: ignore[index]
+    call = _CALLS.get(request.call)
+    if call is None:
+        raise CallRefused(
+            "EngineException", f"There is no call {request.call!r} in this version of the engine."
+        )
+    if request.number > HARD_LIMIT:
+        raise CallRefused(
+            "EngineException", f"An execution can make {HARD_LIMIT:,} calls; start children instead."
+        )
+    if call.writes:
+        return _recorded(caller, request, lambda: call.function(caller, request.arguments))
+    value = call.function(caller, request.arguments)
+    record(caller, request, value=value)
+    return value
 
 
 def _recorded(caller: Caller, request: Request, work: Callable[[], Any]) -> Any:
