@@ -31,14 +31,13 @@ class Failing:
     """Counts the statements and commits of this process, and fails at one of them."""
 
     def __init__(self, at: int = 0, when: str = BEFORE) -> None:
-        self.at, self.when, self.count = at, when, 0
-        self.words = ""
+        self.at, self.when = at, when
+        self.words: list[str] = []  # the beginning of each statement
 
     def around(self, subject: psycopg.Connection[Any], work: Callable[[], Any], words: str) -> Any:
-        self.count += 1
-        if self.count != self.at:
+        self.words.append(words)
+        if len(self.words) != self.at:
             return work()
-        self.words = words
         if self.when == AFTER:
             work()
         subject.close()  # the server rolls back what was not committed
@@ -189,17 +188,17 @@ class Play:
         check_invariants([root])
 
 
-def count_statements(cast: Cast, name: str) -> int:
-    """Return how many statements and commits an undisturbed performance takes."""
+def list_statements(cast: Cast, name: str) -> list[str]:
+    """Return the statements and commits of an undisturbed performance, by their beginnings."""
     play = Play(cast, name)
     with Failing().in_force() as failing:
         root = play.perform()
     play.check(root)
-    return failing.count
+    return failing.words
 
 
-def fail_at(cast: Cast, name: str, place: int, when: str) -> str:
-    """Perform with one failure at this place and check everything; returns what failed."""
+def fail_at(cast: Cast, name: str, place: int, when: str) -> None:
+    """Perform with one failure at this place and check everything."""
     play = Play(cast, name)
     with Failing(place, when).in_force() as failing:
         root = play.perform()
