@@ -22,9 +22,11 @@ def world(stage: Stage, fleet: Fleet) -> Iterator[World]:  # noqa: F811
 
 
 def test_statements_fail(stage: Stage) -> None:  # noqa: F811
-    count = statements.count_statements(stage.cast, "undisturbed")
-    for number in range(PLACES):
-        place = 1 + (number * count) // PLACES
+    words = statements.list_statements(stage.cast, "undisturbed")
+    places = [1 + (number * len(words)) // PLACES for number in range(PLACES)]
+    # Django's validation swallows a failure of this one, and takes the constraint for broken.
+    places += [number for number, each in enumerate(words, 1) if 'AS "_check"' in each][:2]
+    for number, place in enumerate(places):
         when = (statements.BEFORE, statements.AFTER)[number % 2]
         statements.fail_at(stage.cast, f"{when} {place}", place, when)
 

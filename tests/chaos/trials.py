@@ -26,7 +26,7 @@ def _sessions(world: World, server: EmbeddedPostgres, seconds: float) -> str:
 def _statements(world: World, server: EmbeddedPostgres, seconds: float) -> str:
     """Every place would take some ten minutes: as many of them as the time allows, in a random order."""
     cast, until = world.stage.cast, time.monotonic() + seconds
-    places = statements.count_statements(cast, f"undisturbed {uuid4()}")
+    places = len(statements.list_statements(cast, f"undisturbed {uuid4()}"))
     order = [
         (place, when) for place in range(1, places + 1) for when in (statements.BEFORE, statements.AFTER)
     ]
