@@ -38,6 +38,7 @@ def _run(options: argparse.Namespace, home: Path) -> int:
     os.environ["DATABASE_URL"] = server.start()
     os.environ["ENGINE_DATA"] = str(home / "data")
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["LOG_LEVEL"] = "ERROR"  # of this process; the workers write a log of their own
     try:
         import django
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from executions.database import fetch
 from executions.models import Execution
+from tests.chaos.web import Web
 from tests.chaos.world import World, in_words
 from tests.executions.cluster import Worker
 from tests.executions.stage import wait_until
@@ -35,13 +36,26 @@ class Lottery:
     workers: int = 2
     busy: int = 10
     pause: tuple[float, float] = (0.4, 1.6)  # between blows
+    web: Web | None = None
     victims: list[Victim] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
 
     def run(self, seconds: float) -> None:
         """Kill for this long, then let everything come to its end and check it."""
-        world = self.world
         self._have_workers()
+        if self.web is None:
+            self._kill_for(seconds)
+        else:
+            with self.web:
+                self._kill_for(seconds)
+            self.web.check()
+        self._have_workers()
+        self.world.settle()
+        self._look_for_the_living()
+        self._leave_nothing()
+
+    def _kill_for(self, seconds: float) -> None:
+        world = self.world
         until = time.monotonic() + seconds
         next_blow = time.monotonic() + 1.0
         while time.monotonic() < until:
@@ -51,16 +65,16 @@ class Lottery:
                 next_blow = time.monotonic() + world.chance.uniform(*self.pause)
             self._look_for_the_living()
             time.sleep(0.02)
-        self._have_workers()
-        world.settle()
-        self._look_for_the_living()
-        self._leave_nothing()
 
     def _have_workers(self) -> None:
         self.world.fleet.have(workers=self.workers, slots=4, SLEEP_MAX_SECONDS="1")
 
     def _strike(self) -> None:
         chance = self.world.chance
+        if self.web is not None and chance.random() < 0.1:
+            self.web.kill()
+            self.world.blows["web"] += 1
+            return
         worker: Worker = chance.choice(self.world.fleet.workers)
         role = chance.choice(ROLES)
         pids = worker.pids(role)
@@ -122,9 +136,14 @@ class Lottery:
         """Return the figures of this run."""
         blows = ", ".join(f"{role} {count}" for role, count in sorted(self.world.blows.items()))
         return (
-            f"{sum(self.world.blows.values())} kills ({blows}); {len(self.world.kinds)} executions with"
-            f" {self._started()} children; running again after the kill: {in_words(self.recoveries)}"
+            f"{sum(self.world.blows.values())} kills ({blows}); {len(self.world.kinds)} executions"
+            f"{self._over_rest()} with {self._started()} children; running again after the kill: {in_words(self.recoveries)}"
         )
+
+    def _over_rest(self) -> str:
+        if self.web is None:
+            return ""
+        return f" ({len(self.web.keys)} over REST, with {self.web.repeated} requests repeated)"
 
     def _started(self) -> int:
         roots = list(self.world.kinds)

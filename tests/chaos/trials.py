@@ -6,11 +6,12 @@ from uuid import uuid4
 
 from engine_site.embedded_postgres import EmbeddedPostgres
 from tests.chaos import database, kills, sleepers, statements, upgrade
+from tests.chaos.web import Web
 from tests.chaos.world import World
 
 
 def _kills(world: World, server: EmbeddedPostgres, seconds: float) -> str:
-    lottery = kills.Lottery(world)
+    lottery = kills.Lottery(world, web=Web(world))
     lottery.run(seconds)
     return lottery.words()
 
