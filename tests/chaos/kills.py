@@ -135,9 +135,10 @@ class Lottery:
     def words(self) -> str:
         """Return the figures of this run."""
         blows = ", ".join(f"{role} {count}" for role, count in sorted(self.world.blows.items()))
+        kills, roots = sum(self.world.blows.values()), len(self.world.kinds)
         return (
-            f"{sum(self.world.blows.values())} kills ({blows}); {len(self.world.kinds)} executions"
-            f"{self._over_rest()} with {self._started()} children; running again after the kill: {in_words(self.recoveries)}"
+            f"{kills} kills ({blows}); {roots} executions{self._over_rest()} with {self._started()} children;"
+            f" running again after the kill: {in_words(self.recoveries)}"
         )
 
     def _over_rest(self) -> str:
