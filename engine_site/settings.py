@@ -124,6 +124,12 @@ def _database() -> dict[str, Any]:
         # The database may have been restarted since: a worn connection is replaced, not used.
         "CONN_HEALTH_CHECKS": True,
     }
+    # Prepared statements keep one plan: planning anew would cost more than running them. What workers ask for has
+    # an index, which a plan made while a table was small must not pass over.
+    plans = "-c plan_cache_mode=force_generic_plan"
+    if ENVIRONMENT.role == "worker":
+        plans += " -c enable_seqscan=off"
+    parts["options"] = f"{parts.get('options', '')} {plans}".strip()
     options |= parts
     if ENVIRONMENT.role == "web":
         # Under ASGI each request runs in its own thread, so connections kept per thread would never be reused.

@@ -19,12 +19,16 @@ Params = Mapping[str, Any] | Sequence[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_NEVER_BY_ITSELF = 2**31
 TRIES = 5  # of a transaction that the database breaks off
 
 
 def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return its rows, empty when it has none. Database errors are Django's."""
     connection.ensure_connection()
+    if connection.connection.prepare_threshold is None:
+        # Django switches prepared statements off. Only those asked for below are prepared.
+        connection.connection.prepare_threshold = _NEVER_BY_ITSELF
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql, params, prepare=True)
         return cursor.fetchall() if cursor.description else []

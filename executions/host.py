@@ -419,11 +419,14 @@ class Host:
         return bool(paused)
 
     def _slot_is_free(self) -> None:
-        """Let a run of ours go on, or else tell the claimer that there is room."""
+        """Let a run of ours go on, or else tell the claimer that there is room, if there is."""
         if self._ready:
             self._resume_at = 0.0
-        elif doorbell.doorbell is not None:
+        elif doorbell.doorbell is not None and self._running() < self.slots:
             doorbell.doorbell.ring()
+
+    def _running(self) -> int:
+        return sum(run.parked_by is None for run in self.runs.values())
 
     # -- Letting go ---------------------------------------------------------------------------------------
 
@@ -517,22 +520,26 @@ class Host:
     def _end(self, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID]) -> None:
         lines, self._lines = self._lines, []
 
-        def work() -> tuple[list[UUID], list[UUID], dict[UUID, dict[str, Any]]]:
+        takes_next = not self._stopping and not self._ready
+
+        def work() -> tuple[hosting.Ended, dict[UUID, dict[str, Any]]]:
             with transaction.atomic():
                 write_lines(lines, self.lease.id)
-                ended, resumed, ready = hosting.end(self.lease.id, ends, forgetful)
-                return ended, ready, self._go_on(resumed)
+                done = hosting.end(self.lease.id, ends, forgetful, takes_next=takes_next)
+                return done, self._go_on(done.resumed)
 
         parked = [run for run in self.runs.values() if run.parked_by is not None]
-        ended, ready, outcomes = self._retried(work, parked)
+        done, outcomes = self._retried(work, parked)
         for execution_id, attempt, _ in ends:
-            if execution_id not in ended:
+            if execution_id not in done.ended:
                 logger.warning(
                     "late result refused: execution %s is no longer in attempt %s here", execution_id, attempt
                 )
         self._answer_parked(outcomes)
-        for key in ready:
+        for key in done.ready:
             self._mark_ready(key)
+        if done.claimed:
+            self._spawn(done.claimed)
 
     def _crashed(self, run: HostedRun, cause: str) -> None:
         self._log(run, f"the process of this execution ended: {cause}", "warning")

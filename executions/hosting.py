@@ -42,17 +42,21 @@ def claim(host_id: int) -> list[Moved]:
         locked = fetch(_LOCK_HOST, (host_id,))
         if not locked:
             return []
-        moved = moves.move(
-            "e.host_id IS NULL" + _NO_MAINTENANCE,
-            Status.RUNNING,
-            {"host": host_id, "slots": locked[0][0]},
-            sets=", host_id = %(host)s, attempt = e.attempt + 1",
-            tail=f"ORDER BY e.priority DESC, e.ready_at {_FREE} FOR NO KEY UPDATE SKIP LOCKED",
-            sources=[Status.QUEUED],
-        )
-        # What is left of a wait that is over would hold up the next one.
-        _forget_waits([row.id for row in moved if row.attempt > 1])
-        return moved
+        return _claim(host_id, _FREE, {"slots": locked[0][0]})
+
+
+def _claim(host_id: int, limit: str, params: dict[str, Any]) -> list[Moved]:
+    moved = moves.move(
+        "e.host_id IS NULL" + _NO_MAINTENANCE,
+        Status.RUNNING,
+        {**params, "host": host_id},
+        sets=", host_id = %(host)s, attempt = e.attempt + 1",
+        tail=f"ORDER BY e.priority DESC, e.ready_at {limit} FOR NO KEY UPDATE SKIP LOCKED",
+        sources=[Status.QUEUED],
+    )
+    # What is left of a wait that is over would hold up the next one.
+    _forget_waits([row.id for row in moved if row.attempt > 1])
+    return moved
 
 
 def queue_due(most: int = 500) -> float | None:
@@ -341,34 +345,49 @@ def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[
 # -- End ----------------------------------------------------------------------------------------------------
 
 
-def end(
-    host_id: int, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID]
-) -> tuple[list[UUID], list[UUID], list[UUID]]:
-    """End our executions and hand their slots to our own waiters that this fulfils.
+@dataclass(frozen=True)
+class Ended:
+    """What came of the end of some of our executions."""
 
-    Returns (ended, resumed, ready). What is missing in the first was not ours any more: a late result is refused.
-    The last are waiters of ours that may go on but got no slot. The savepoints of `forgetful` ones go at once.
-    """
+    ended: list[UUID]  # what is missing was not ours any more: a late result is refused
+    resumed: list[UUID]  # parked ones of ours that go on in the freed slots
+    ready: list[UUID]  # parked ones of ours that may go on but got no slot
+    claimed: list[UUID]  # the next of the queue, claimed for what slots were left
+
+
+def end(
+    host_id: int,
+    ends: list[tuple[UUID, int, Outcome]],
+    forgetful: list[UUID],
+    *,
+    takes_next: bool = False,
+) -> Ended:
+    """End our executions and hand their slots on: to our own waiters that this fulfils, then (`takes_next`) to the
+    queue. The savepoints of `forgetful` ones go at once."""
     resumed: list[Moved] = []
+    claimed: list[Moved] = []
     ready: list[UUID] = []
     with transaction.atomic():
         moved = moves.end_hosted(host_id, ends)
         ended = [row.id for row in moved]
+        freed = sum(row.old == Status.RUNNING for row in moved)
         if ended:
             if forgetful:
                 drop_savepoints(forgetful)
             ready = [waiter for waiter, host in after_end(ended, here=host_id) if host == host_id]
-            freed = sum(row.old == Status.RUNNING for row in moved)
-            if ready and freed:
-                resumed = moves.move(
-                    _RESUMABLE,
-                    Status.RUNNING,
-                    {"ids": ready, "host": host_id, "freed": freed},
-                    tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(freed)s FOR NO KEY UPDATE",
-                )
-                _forget_waits([row.id for row in resumed])
+        if ready and freed:
+            resumed = moves.move(
+                _RESUMABLE,
+                Status.RUNNING,
+                {"ids": ready, "host": host_id, "left": freed},
+                tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(left)s FOR NO KEY UPDATE",
+            )
+            _forget_waits([row.id for row in resumed])
+        if takes_next and freed > len(resumed) and len(resumed) == len(ready):
+            # No lock on the host is needed: these slots are given up in this very transaction.
+            claimed = _claim(host_id, "LIMIT %(left)s", {"left": freed - len(resumed)})
     taken = [row.id for row in resumed]
-    return ended, taken, [key for key in ready if key not in taken]
+    return Ended(ended, taken, [key for key in ready if key not in taken], [row.id for row in claimed])
 
 
 def drop_savepoints(ids: list[UUID]) -> None:

@@ -5,6 +5,7 @@ arrow. The result is the rows that moved; an empty one means somebody else won.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ _ALWAYS = {
 _MOVE = """
 WITH old AS (
     SELECT e.id, e.status FROM executions_execution e
-    WHERE {condition} AND e.status = ANY(%(sources)s) {tail}
+    WHERE {condition} AND e.status IN ({sources}) {tail}
 ), moved AS (
     UPDATE executions_execution e
     SET status = %(status)s::varchar, reason = %(reason)s::varchar, version = e.version + 1 {sets}
@@ -69,16 +70,10 @@ def move(
 
     `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. Runs in the caller's transaction.
     """
-    sql = _MOVE.format(condition=condition, sets=_ALWAYS[status] + sets, tail=tail)
-    rows = fetch(
-        sql,
-        {
-            **params,
-            "status": str(status),
-            "reason": str(reason),
-            "sources": [str(s) for s in sources or sources_of(status)],
-        },
-    )
+    # As literals: a plan for any parameters could not use the partial indexes.
+    literals = ", ".join(f"'{source}'" for source in sources or sources_of(status))
+    sql = _MOVE.format(condition=condition, sets=_ALWAYS[status] + sets, tail=tail, sources=literals)
+    rows = fetch(sql, {**params, "status": str(status), "reason": str(reason)})
     moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
     if moved:
         announce([row.id for row in moved])
@@ -94,10 +89,12 @@ WITH made AS (
             WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
         CASE WHEN %(status)s::varchar = 'RUNNING'
             THEN clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' END)
-    RETURNING id, status, attempt
+    RETURNING id, status, attempt, created_at
+), history AS (
+    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+    SELECT id, '', status, '', 1, attempt, clock_timestamp() FROM made
 )
-INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
-SELECT id, '', status, '', 1, attempt, clock_timestamp() FROM made
+SELECT created_at FROM made
 """
 
 
@@ -109,10 +106,10 @@ def _place(name: str) -> str:
     return f"%({name})s::{_CASTS[name]}" if name in _CASTS else f"%({name})s"
 
 
-def create(status: Status, columns: dict[str, Any]) -> None:
+def create(status: Status, columns: dict[str, Any]) -> datetime:
     """Write a new execution down in `status`, with its first history row, and tell about it.
 
-    JSON columns come as plain values.
+    JSON columns come as plain values. Returns when it was created.
     """
     params = {
         name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
@@ -120,11 +117,12 @@ def create(status: Status, columns: dict[str, Any]) -> None:
     }
     params["status"] = str(status)
     sql = _CREATE.format(columns=", ".join(params), places=", ".join(_place(name) for name in params))
-    fetch(sql, params)
+    created_at: datetime = fetch(sql, params)[0][0]
     if status in (Status.QUEUED, Status.SCHEDULED):
         announce_start(columns["id"])
     else:
         announce([columns["id"]])
+    return created_at
 
 
 @dataclass(frozen=True)

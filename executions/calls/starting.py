@@ -7,6 +7,7 @@ from access.permissions import Operation
 from executions import moves
 from executions.announce import announce_ready
 from executions.calls.base import (
+    SNAPSHOT,
     Caller,
     CallRefused,
     find_execution,
@@ -23,7 +24,6 @@ from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import Start, prepare, run_created
 from executions.pausing import resume_executions
-from executions.reading import read_execution
 
 
 def start(caller: Caller, arguments: dict[str, Any]) -> Any:
@@ -62,10 +62,11 @@ def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
         columns |= {"host_id": caller.host_id, "attempt": 1}
         moves.create(Status.RUNNING, columns)
         return wait_for(caller, [key], [Status.RUNNING], wait, single=True, started=(key,))
-    moves.create(status, columns)
+    created_at = moves.create(status, columns)
     if wait and status != Status.CREATED:
         return wait_for(caller, [key], [status], wait, single=True)
-    return snapshot(read_execution(key))
+    made = {**columns, "status": str(status), "created_at": created_at}
+    return {name: made.get(name) for name in SNAPSHOT}
 
 
 def run(caller: Caller, arguments: dict[str, Any]) -> Any:

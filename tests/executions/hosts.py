@@ -74,8 +74,8 @@ class StandIn:
 
     def end_and_resume(self, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID]]:
         """End these and let waiters take their slots; returns those that ended and those that go on."""
-        ended, resumed, _ready = transacted(hosting.end)(self.id, ends, forgetful=[])
-        return ended, resumed
+        done = transacted(hosting.end)(self.id, ends, forgetful=[])
+        return done.ended, done.resumed
 
     def ready(self) -> set[UUID]:
         """Return those of its waiting executions whose wait is over."""

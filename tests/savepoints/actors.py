@@ -140,10 +140,10 @@ class Actor:
     def end(self, key: UUID, outcome: Outcome = SUCCESS) -> bool:
         """End it in the attempt that was given; False when that was refused."""
         attempt = self.callers[key].attempt
-        ended, resumed, _ = hosting.end(self.id, [(key, attempt, outcome)], [])
+        done = hosting.end(self.id, [(key, attempt, outcome)], [])
         self.forget(key)
-        self._answer_parked([each for each in resumed if each in self.parked])
-        return bool(ended)
+        self._answer_parked([each for each in done.resumed if each in self.parked])
+        return bool(done.ended)
 
     def look_around(self) -> None:
         """Do what a host does when it hears that others changed its rows."""
