@@ -14,10 +14,10 @@ from django.db import OperationalError, connection, transaction
 from access.permissions import PermissionRefused
 from executions import hosting
 from executions.calls import control, records, starting, waiting
-from executions.calls.base import Caller, CallRefused, Parked, PutDown, refusal
+from executions.calls.base import Caller, CallRefused, Parked, PutDown, Started, refusal
 from executions.savepoints import HARD_LIMIT, Request, record
 
-__all__ = ["CallRefused", "Caller", "Parked", "PutDown", "answer", "go_on"]
+__all__ = ["CallRefused", "Caller", "Parked", "PutDown", "Started", "answer", "go_on"]
 
 
 def answer(caller: Caller, request: Request) -> Any:
@@ -69,7 +69,7 @@ def _recorded(caller: Caller, request: Request, work: Callable[[], Any]) -> Any:
                 return None
         else:
             name = request.arguments.get("name") if request.call == "savepoint.save" else None
-            record(caller, request, value=result, name=name)
+            record(caller, request, value=result.value if isinstance(result, Started) else result, name=name)
     return result
 
 

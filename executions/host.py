@@ -21,7 +21,7 @@ from access.models import User
 from executions import doorbell, flow_calls, hosting
 from executions.announce import HOST, Collected, announce_log
 from executions.database import TRIES, was_deadlock
-from executions.flow_calls import Caller, CallRefused, Parked, PutDown
+from executions.flow_calls import Caller, CallRefused, Parked, PutDown, Started
 from executions.hosted_run import ChannelBroken, HostedRun
 from executions.hosting import Assignment, Held, LateWrite
 from executions.lease import LOCK_CLASS, Lease
@@ -257,6 +257,7 @@ class Host:
             words = f"this execution has made {SOFT_LIMIT:,} calls, which makes its restarts slower: start children"
             self._log(run, words, "warning")
         run.caller.user = self._user(run.assignment.created_by_id)
+        run.caller.has_room = not self._ready and self._running() < self.slots
         outcome = self._attempt(run, lambda: flow_calls.answer(run.caller, request))
         if outcome:
             self._act_on(run, request, outcome)
@@ -267,6 +268,9 @@ class Host:
             self._park(run, request, value)
         elif isinstance(value, PutDown):
             self._let_go(run, [run.id])
+        elif isinstance(value, Started):
+            self._reply(run, request.number, {"value": value.value})
+            self._spawn([value.execution_id])
         else:
             self._reply(run, request.number, outcome)
 

@@ -59,6 +59,14 @@ def _claim(host_id: int, limit: str, params: dict[str, Any]) -> list[Moved]:
     return moved
 
 
+def has_free_slot(host_id: int) -> bool:
+    """Tell whether this host has a free slot, and keep it so until the caller's transaction is over."""
+    locked = fetch(_LOCK_HOST, (host_id,))
+    # A statement of its own after the lock: only then does it see what the claimer took meanwhile.
+    running = "SELECT count(*) FROM executions_execution WHERE host_id = %s AND status = 'RUNNING'"
+    return bool(locked) and fetch(running, (host_id,))[0][0] < locked[0][0]
+
+
 def queue_due(most: int = 500) -> float | None:
     """Queue what has become due; returns the seconds until the next timer, None when there is none."""
     with transaction.atomic():

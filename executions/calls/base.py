@@ -44,6 +44,7 @@ class Caller:
     is_productive: bool
     user: User | None
     is_maintenance: bool = False
+    has_room: bool = False  # its host seems to have a free slot
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
 
     def row(self) -> Execution:
@@ -60,6 +61,14 @@ class Parked:
     wait: dict[str, Any]
     wake_in: float | None = None
     started: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True)
+class Started:
+    """Answered at once, and an execution is to be run on this host."""
+
+    value: dict[str, Any]
+    execution_id: UUID
 
 
 @dataclass(frozen=True)
