@@ -8,7 +8,6 @@ from tests.chaos import statements, upgrade
 from tests.chaos.kills import Lottery
 from tests.chaos.world import World
 from tests.executions.cluster import Fleet
-from tests.executions.conftest import cast, db, fleet, stage  # noqa: F401  fixtures are found by their names here
 from tests.executions.stage import Stage
 
 SEED = 20261123
@@ -16,12 +15,12 @@ PLACES = 8  # of some 450 at which a statement can fail
 
 
 @pytest.fixture
-def world(stage: Stage, fleet: Fleet) -> Iterator[World]:  # noqa: F811
+def world(stage: Stage, fleet: Fleet) -> Iterator[World]:
     yield World(stage, fleet, SEED)
     fleet.stop()
 
 
-def test_statements_fail(stage: Stage) -> None:  # noqa: F811
+def test_statements_fail(stage: Stage) -> None:
     words = statements.list_statements(stage.cast, "undisturbed")
     places = [1 + (number * len(words)) // PLACES for number in range(PLACES)]
     # Django's validation swallows a failure of this one, and takes the constraint for broken.

@@ -5,7 +5,7 @@ from collections import Counter
 from random import Random
 from uuid import UUID, uuid4
 
-from django.db import Error, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from executions.models import Execution
 from executions.operations import Start, start_execution
@@ -42,7 +42,7 @@ class World:
             try:
                 made, _ = start_execution(start, by=self.stage.cast.root, origin=Execution.Origin.COMMAND)
                 break
-            except Error:
+            except (InterfaceError, OperationalError):  # the database is away; anything else is a fault
                 self.refused += 1
                 connection.close()
                 time.sleep(0.1)
