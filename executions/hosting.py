@@ -177,7 +177,7 @@ _RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + _NO_MAINTENANCE
 
 def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
     """Give free slots to these parked executions of ours, in this order; returns those that run again."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # the host's own is around it
         locked = fetch(_LOCK_HOST, (host_id,))
         if not locked:
             raise LateWrite
@@ -375,7 +375,7 @@ def end(
     resumed: list[Moved] = []
     claimed: list[Moved] = []
     ready: list[UUID] = []
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # the host's own is around it
         moved = moves.end_hosted(host_id, ends)
         ended = [row.id for row in moved]
         freed = sum(row.old == Status.RUNNING for row in moved)
