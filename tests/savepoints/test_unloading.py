@@ -100,7 +100,7 @@ def test_a_paused_sleeper_sleeps_on_and_wakes_at_its_time(stage: Stage, strikes:
 
 def test_under_pressure_waiting_ones_leave_at_once(stage: Stage, strikes: Strikes) -> None:
     strikes.fleet.have(workers=1, slots=4, SLEEP_MAX_SECONDS="600", MAX_RESIDENT="2")
-    sleepers = [stage.start("this.sleep(4)") for _ in range(6)]
+    sleepers = [stage.start("this.sleep(3)") for _ in range(6)]
     wait_until(lambda: sum(map(is_waiting_unloaded, sleepers)) >= 4, "all but two left memory")
     stage.ended(*sleepers)
     for each in sleepers:
