@@ -37,6 +37,7 @@ from executions.zygote import Exited, Zygote
 logger = logging.getLogger("engine.host")
 
 GRACE_SECONDS = 5.0  # between TERM and KILL
+REPLAY_SECONDS = 1.0  # for a run that is resumed only to be cancelled, to come to its next call
 COLLECT_SECONDS = 0.05  # log lines and announcements of this long go together
 SWEEP_SECONDS = 1.5
 LIMITS = {
@@ -184,14 +185,16 @@ class Host:
         if assignment.deadline_in is not None:
             self._loop.after(max(assignment.deadline_in, 0.0), lambda: self._stop_run(run, Reason.TIMEOUT))
         run.pause_requested = assignment.pause_requested
-        if assignment.cancel_requested:
+        if assignment.cancel_requested and journal.entries:
             self._cancel_resumed(run)
+        elif assignment.cancel_requested:  # between its claim and now
+            self._stop_run(run, Reason.CANCELLED)
 
     def _cancel_resumed(self, run: HostedRun) -> None:
         """Cancel a run that is resumed only for that: not in its replay, but where it would go on living."""
         run.stopped_for = Reason.CANCELLED
         run.cancel_at_next_call = True
-        self._loop.after(GRACE_SECONDS, lambda: self._terminate(run))
+        self._loop.after(REPLAY_SECONDS, lambda: self._terminate(run))
 
     def _user(self, user_id: UUID | None) -> User | None:
         """Return the user in whose name an execution runs; known for some seconds, as a flow makes many calls."""
