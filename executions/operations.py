@@ -3,7 +3,7 @@
 Doors call these after cleaning their input. What only a host does stands in `executions.hosting`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -265,9 +265,20 @@ def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
     """Start a new execution with the same inputs and options, on the script that is current now."""
     require(by, Operation.RUN, execution)
     flow = execution.flow if execution.flow and not execution.flow.is_deleted else None
-    start = Start(
-        flow=flow,
-        script=None if flow else execution.script.text,
+    same = like(execution)
+    if flow:  # as it is now
+        same = replace(same, script=None, script_hash=None, flow_version=None)
+    start = replace(same, flow=flow, rerun_of=execution.pk)
+    return start_execution(start, by=by, origin=origin)[0]
+
+
+def like(execution: Execution) -> Start:
+    """Return the start of another execution with the same script, inputs and options."""
+    return Start(
+        flow=execution.flow,
+        script=execution.script.text,
+        script_hash=execution.script_id,
+        flow_version=execution.flow_version,
         inputs=execution.input_value,
         name=execution.name,
         description=execution.description,
@@ -276,9 +287,7 @@ def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
         priority=execution.priority,
         max_runtime_minutes=execution.max_runtime_minutes,
         savepoint_retention=execution.savepoint_retention,
-        rerun_of=execution.pk,
     )
-    return start_execution(start, by=by, origin=origin)[0]
 
 
 def trash_execution(execution: Execution, *, by: Any) -> Execution:

@@ -3,6 +3,7 @@
 Only the execution itself goes back. What it did since - children, records, effects outside - stays done.
 """
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch, from_jsonb, jsonb
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
-from executions.operations import AlreadyEnded, Start, prepare
+from executions.operations import AlreadyEnded, like, prepare
 
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -117,20 +118,8 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
     Raises NoSuchSavepoint.
     """
     require(by, Operation.RUN, execution)
-    start = Start(
-        flow=execution.flow,
-        script=None if execution.flow else execution.script.text,
-        script_hash=execution.script_id,
-        flow_version=execution.flow_version,
-        inputs=execution.input_value,
-        name=name or execution.name,
-        description=execution.description,
-        project=execution.project,
-        is_productive=execution.is_productive,
-        priority=execution.priority,
-        max_runtime_minutes=execution.max_runtime_minutes,
-        seed=execution.seed,
-        forked_from=execution.pk,
+    start = replace(
+        like(execution), name=name or execution.name, seed=execution.seed, forked_from=execution.pk
     )
     with transaction.atomic():
         if find_savepoint(execution.pk, number, by="id") is None:

@@ -1,5 +1,6 @@
 """Starting executions: children of a flow or a script, copies, and what was only written down."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from executions.calls.base import (
 from executions.calls.waiting import wait_for, wait_on
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, prepare, run_created
+from executions.operations import Start, like, prepare, run_created
 from executions.pausing import resume_executions
 
 
@@ -99,14 +100,10 @@ def clone(caller: Caller, arguments: dict[str, Any]) -> Any:
     source = find_execution(caller, arguments["id"], Operation.RUN)
     fields = dict(arguments.get("fields") or {})
     wait = return_when_of(arguments.get("wait"))
-    wanted = Start(
-        flow=source.flow,
-        script=None if source.flow else source.script.text,
-        script_hash=source.script_id,
-        flow_version=source.flow_version,
+    wanted = replace(
+        like(source),
         inputs={**(source.input_value or {}), **(arguments.get("inputs") or {})},
         name=str(arguments.get("name") or source.name),
-        description=source.description,
         project=find_project(caller, fields) or source.project,
         is_productive=source.is_productive and caller.is_productive,
         priority=whole_of(fields.get("priority", source.priority), "priority"),
