@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -170,6 +170,8 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
     @display(description="Script")
     def pinned(self, execution: Execution) -> SafeString:
+        if execution.script_id is None:
+            return mark_safe("none")
         address = reverse("admin:flows_script_change", args=[execution.script_id])
         return link(address, execution.script_id[:12])
 

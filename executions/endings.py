@@ -3,15 +3,26 @@
 Called inside the transaction that ends it, whoever that is: a host, a cancel, the sweep.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch
-from executions.lifecycle import Reason, Status
+from executions.lifecycle import WAITING, Reason, Status
 
 ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED = "ALL_ENDED", "ALL_SUCCEEDED", "FIRST_ENDED"
+
+
+# What other parts do when executions end, in the same transaction: (ids, here) -> the waiters that they woke.
+AtEnd = Callable[[list[UUID], int | None], list[tuple[UUID, int]]]
+_at_end: list[AtEnd] = []
+
+
+def at_end(react: AtEnd) -> None:
+    """Call `react` in every transaction that ends executions. It is on the hot path: one cheap statement at most."""
+    _at_end.append(react)
 
 
 def after_end(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
@@ -23,6 +34,8 @@ def after_end(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]
     woken: list[tuple[UUID, int]] = []
     while ids:
         woken += wake_waiters(ids, here)
+        for react in _at_end:
+            woken += react(ids, here)
         ids = stop_children(ids)
     return woken
 
@@ -57,6 +70,25 @@ def wake_waiters(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, i
         return []
     waiters = [row[0] for row in released]
     woken = fetch(_FULFILLED, {"waiters": waiters, "failed": [row[0] for row in released if row[1]]})
+    return _call_back(woken, here)
+
+
+_READY = """
+UPDATE executions_execution e SET ready_at = clock_timestamp()
+WHERE e.id = ANY(%(ids)s) AND e.status = ANY(%(waiting)s) RETURNING e.id, e.host_id
+"""
+
+
+def wake(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
+    """Let these waiting executions take up their waits again, in the transaction that fulfils what they wait for.
+
+    Returns them with their hosts; the host `here` is asking and needs no word.
+    """
+    lock_all(ids)
+    return _call_back(fetch(_READY, {"ids": ids, "waiting": [str(status) for status in WAITING]}), here)
+
+
+def _call_back(woken: list[tuple[Any, ...]], here: int | None) -> list[tuple[UUID, int]]:
     announce_to_host(row[1] for row in woken if row[1] not in (None, here))
     unloaded = [row[0] for row in woken if row[1] is None]
     if unloaded:

@@ -5,7 +5,6 @@ execution runs. A call that must wait parks the execution and is answered when t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,6 +14,7 @@ from access.permissions import PermissionRefused
 from executions import hosting
 from executions.calls import control, records, starting, waiting
 from executions.calls.base import Caller, CallRefused, Parked, PutDown, Started, refusal
+from executions.calls.table import CALLS, offer_calls, take_up
 from executions.savepoints import HARD_LIMIT, Request, record
 
 __all__ = ["CallRefused", "Caller", "Parked", "PutDown", "Started", "answer", "go_on"]
@@ -40,8 +40,8 @@ def answer(caller: Caller, request: Request) -> Any:
 
 def _answer(caller: Caller, request: Request) -> Any:
     if caller.pending is not None and caller.pending[0] == request.number:
-        return _recorded(caller, request, lambda: waiting.wait_again(caller, caller.pending[1]))  # type: ignore[index]
-    call = _CALLS.get(request.call)
+        return _recorded(caller, request, lambda: take_up(caller, caller.pending[1]))  # type: ignore[index]
+    call = CALLS.get(request.call)
     if call is None:
         raise CallRefused(
             "EngineException", f"There is no call {request.call!r} in this version of the engine."
@@ -80,7 +80,7 @@ def go_on(caller: Caller, request: Request) -> Any:
     """
     assert caller.pending is not None
     try:
-        result = waiting.wait_again(caller, caller.pending[1])
+        result = take_up(caller, caller.pending[1])
     except CallRefused as refused:
         record(caller, request, error=refused.as_error())
         raise
@@ -89,29 +89,28 @@ def go_on(caller: Caller, request: Request) -> Any:
     return result
 
 
-@dataclass(frozen=True)
-class _Call:
-    function: Callable[[Caller, dict[str, Any]], Any]
-    writes: bool = True
-
-
-_CALLS = {
-    "execution.start": _Call(starting.start),
-    "execution.run": _Call(starting.run),
-    "execution.wait": _Call(waiting.wait),
-    "execution.clone": _Call(starting.clone),
-    "execution.cancel": _Call(control.cancel),
-    "execution.pause": _Call(control.pause),
-    "execution.resume": _Call(control.resume),
-    "execution.set_output": _Call(control.set_output),
-    "savepoint.save": _Call(control.save_dump),
-    "savepoint.load": _Call(control.load_dump),
-    "sleep": _Call(waiting.sleep),
-    "record.get": _Call(records.get, writes=False),
-    "record.save": _Call(records.save),
-    "record.exists": _Call(records.exists, writes=False),
-    "record.delete": _Call(records.delete),
-    "record.restore": _Call(records.restore),
-    "record.duplicate": _Call(records.duplicate),
-    "record.list": _Call(records.list_records, writes=False),
-}
+offer_calls(
+    {
+        "execution.start": starting.start,
+        "execution.run": starting.run,
+        "execution.wait": waiting.wait,
+        "execution.clone": starting.clone,
+        "execution.cancel": control.cancel,
+        "execution.pause": control.pause,
+        "execution.resume": control.resume,
+        "execution.set_output": control.set_output,
+        "savepoint.save": control.save_dump,
+        "savepoint.load": control.load_dump,
+        "sleep": waiting.sleep,
+        "record.save": records.save,
+        "record.delete": records.delete,
+        "record.restore": records.restore,
+        "record.duplicate": records.duplicate,
+    },
+    reads={
+        "record.get": records.get,
+        "record.exists": records.exists,
+        "record.list": records.list_records,
+    },
+    waits={"executions": waiting.wait_for_executions_again, "time": waiting.sleep_again},
+)

@@ -67,6 +67,8 @@ class Execution(models.Model):
     class Type(models.TextChoices):
         FLOW = "FLOW", "Flow"
         SCRIPT = "SCRIPT", "Script"
+        CONNECTION = "CONNECTION", "Connection"
+        SCHEDULE = "SCHEDULE", "Schedule"
 
     class Origin(models.TextChoices):
         """Through which door it was started."""
@@ -74,6 +76,8 @@ class Execution(models.Model):
         USER = "USER", "User interface"
         API = "API", "REST API"
         EXECUTION = "EXECUTION", "Execution"
+        WEBHOOK = "WEBHOOK", "Webhook"
+        SCHEDULE = "SCHEDULE", "Schedule"
         COMMAND = "COMMAND", "Command line"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -85,7 +89,8 @@ class Execution(models.Model):
         "flows.Flow", models.SET_NULL, null=True, related_name="executions", db_index=False
     )
     flow_version = models.PositiveIntegerField(null=True)
-    script = models.ForeignKey("flows.Script", models.PROTECT, related_name="+", db_index=False)
+    # None for those that the engine itself carries out: connections and schedules.
+    script = models.ForeignKey("flows.Script", models.PROTECT, null=True, related_name="+", db_index=False)
     is_productive = models.BooleanField(default=True)
     priority = models.SmallIntegerField(default=0)  # higher runs sooner
     input_value = models.JSONField(null=True)

@@ -276,7 +276,7 @@ def like(execution: Execution) -> Start:
     """Return the start of another execution with the same script, inputs and options."""
     return Start(
         flow=execution.flow,
-        script=execution.script.text,
+        script=execution.script.text if execution.script else None,
         script_hash=execution.script_id,
         flow_version=execution.flow_version,
         inputs=execution.input_value,

@@ -127,7 +127,7 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     last = log_reading.last_number(execution.pk)
     return {
         "interruption": _last_interruption(execution),
-        "excerpt": excerpt(execution.script.text, marked),
+        "excerpt": excerpt(_script_of(execution), marked),
         "failing_line": marked,
         "children": [(status, children[status]) for status in Status.values if status in children],
         "children_total": sum(children.values()),
@@ -179,9 +179,13 @@ def _transitions(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     }
 
 
+def _script_of(execution: Execution) -> str:
+    return execution.script.text if execution.script else ""
+
+
 def _script(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     marked = failing_line(execution.message, execution.name) if execution.reason == Reason.RAISED else None
-    return {"lines": script_lines(execution.script.text, marked), "failing_line": marked}
+    return {"lines": script_lines(_script_of(execution), marked), "failing_line": marked}
 
 
 _READ_TAB = {

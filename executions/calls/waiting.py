@@ -91,11 +91,14 @@ def _waited(snapshots: list[dict[str, Any]], return_when: str, single: bool) -> 
     return snapshots[0] if single else snapshots
 
 
-def wait_again(caller: Caller, wait: dict[str, Any]) -> Any:
-    """Take up a wait where it was written down: its answer if it is over, else Parked."""
-    if wait["kind"] == "time":
-        return _sleep_until(caller, wait["until"])
+def wait_for_executions_again(caller: Caller, wait: dict[str, Any]) -> Any:
+    """Take up a wait for executions where it was written down."""
     return wait_on(caller, list(map(UUID, wait["ids"])), wait["return_when"], wait["until"], wait["single"])
+
+
+def sleep_again(caller: Caller, wait: dict[str, Any]) -> Parked | None:
+    """Take up a sleep where it was written down."""
+    return _sleep_until(caller, wait["until"])
 
 
 def sleep(caller: Caller, arguments: dict[str, Any]) -> Parked | None:
