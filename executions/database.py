@@ -5,33 +5,89 @@ Takes part in `transaction.atomic()` like every other statement of the connectio
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
-import psycopg
 from django.db import OperationalError, connection, transaction
+from psycopg import Connection
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb
 
 Params = Mapping[str, Any] | Sequence[Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_NEVER_BY_ITSELF = 2**31
 TRIES = 5  # of a transaction that the database breaks off
+
+_PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
+_GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
 def fetch(sql: str, params: Params = ()) -> list[tuple[Any, ...]]:
-    """Run one statement and return its rows, empty when it has none. Database errors are Django's."""
+    """Run one statement and return its rows, empty when it has none. Database errors are Django's.
+
+    `sql` is one of a bounded number of texts, which stay prepared on their connection; values are parameters.
+    """
     connection.ensure_connection()
-    if connection.connection.prepare_threshold is None:
-        # Django switches prepared statements off. Only those asked for below are prepared.
-        connection.connection.prepare_threshold = _NEVER_BY_ITSELF
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(sql, params, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+    with connection.wrap_database_errors:
+        return run_prepared(connection.connection, sql, params)
+
+
+def run_prepared(link: Connection[Any], sql: str, params: Params) -> list[tuple[Any, ...]]:
+    """Do the work of `fetch`, past psycopg's cursor: that costs more than the rest, and a call makes some ten."""
+    if not link.autocommit and link.pgconn.transaction_status == TransactionStatus.IDLE:
+        _checked(link, link.pgconn.exec_(b"BEGIN"))
+    statement, names = _with_numbers(sql)
+    values = [params[name] for name in names] if isinstance(params, Mapping) else params
+    adapted = Transformer.from_context(link)
+    raw: Any = adapted.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    name = _prepared(link, statement, tuple(adapted.types or ()))
+    adapted.set_pgresult(_checked(link, link.pgconn.exec_prepared(name, raw, adapted.formats)))
+    return adapted.load_rows(0, adapted.pgresult.ntuples, tuple) if adapted.pgresult else []
+
+
+@lru_cache(maxsize=2000)
+def _with_numbers(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """Return the statement with PostgreSQL's own placeholders, and the names in their order (none without names)."""
+    names: list[str] = []
+    unnamed = 0
+
+    def number(found: re.Match[str]) -> str:
+        nonlocal unnamed
+        name, is_unnamed, _ = found.groups()
+        if is_unnamed:
+            unnamed += 1
+            return f"${unnamed}"
+        if name is None:
+            return "%"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _PLACEHOLDER.sub(number, sql).encode(), tuple(names)
+
+
+def _prepared(link: Connection[Any], statement: bytes, types: tuple[int, ...]) -> bytes:
+    """Return the name under which this connection has the statement prepared."""
+    known: dict[tuple[bytes, tuple[int, ...]], bytes] = link.__dict__.setdefault("engine_statements", {})
+    name = known.get((statement, types))
+    if name is None:
+        name = b"engine_%d" % len(known)
+        _checked(link, link.pgconn.prepare(name, statement, types))
+        known[statement, types] = name
+    return name
+
+
+def _checked(link: Connection[Any], result: Any) -> Any:
+    if result.status not in _GOOD:
+        raise error_from_result(result, encoding=link.info.encoding)
+    return result
 
 
 def was_deadlock(error: OperationalError) -> bool:

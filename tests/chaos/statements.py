@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from django.db import Error, connection
 
-from executions import hosting
+from executions import database, hosting
 from executions.hosting import LateWrite
 from executions.models import Execution, Savepoint
 from executions.operations import Start, start_execution
@@ -57,10 +57,17 @@ class Failing:
         def failing_commit(subject: Any) -> None:
             self.around(subject, lambda: commit(subject), "COMMIT")
 
+        prepared = database.run_prepared
+
+        def failing_prepared(link: Any, sql: str, params: Any) -> Any:
+            return self.around(link, lambda: prepared(link, sql, params), " ".join(sql.split())[:60])
+
+        database.run_prepared = failing_prepared
         psycopg.Cursor.execute, psycopg.Connection.commit = failing_execute, failing_commit  # type: ignore[method-assign, assignment]
         try:
             yield self
         finally:
+            database.run_prepared = prepared
             psycopg.Cursor.execute, psycopg.Connection.commit = execute, commit  # type: ignore[method-assign]
 
 

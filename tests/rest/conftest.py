@@ -12,6 +12,7 @@ from django.test import Client
 
 from access.api_keys import create_api_key
 from access.models import User
+from executions import database
 from flows.models import Flow
 from flows.operations import create_flow
 from tests.cast import Cast, make_cast
@@ -155,6 +156,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
         return execute(self, query, *args, **options)
 
     monkeypatch.setattr(psycopg.Cursor, "execute", collecting)
+    prepared = database.run_prepared
+
+    def collecting_prepared(link: Any, sql: str, params: Any) -> Any:
+        if sent is not None:
+            sent.append(" ".join(sql.split()))
+        return prepared(link, sql, params)
+
+    monkeypatch.setattr(database, "run_prepared", collecting_prepared)
 
     @contextmanager
     def collect() -> Iterator[list[str]]:
