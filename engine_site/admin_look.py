@@ -42,6 +42,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Executions", "play_circle", "executions_execution"),
                     _entry("Flows", "code", "flows_flow"),
                     _entry("Projects", "folder", "projects_project"),
+                    _entry("Bundles", "deployed_code", "projects_bundle"),
                 ],
             },
             {

@@ -21,6 +21,7 @@ from access.sign_in import TooManyFailures
 from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
 from executions.pausing import CannotPause, NotPaused
 from executions.restoring import NoSuchSavepoint
+from projects.bundles import BundleInUse
 from projects.operations import DefaultProjectStays
 from records.listing import ListTooSlow
 from records.models import NAME_TAKEN, RecordIsReadonly
@@ -82,7 +83,7 @@ def _answer_invalid(error: ValidationError) -> Response:
     details = _details(error)
     if isinstance(error, RecordIsReadonly):
         return _answer(409, "readonly", _words(details), details)
-    if isinstance(error, DefaultProjectStays):
+    if isinstance(error, DefaultProjectStays | BundleInUse):
         return _answer(409, "conflict", _words(details), details)
     codes = {part.code for part in _parts(error)}
     if codes == {NAME_TAKEN}:

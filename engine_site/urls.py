@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("engine_site.pages")),
     path("", include("access.urls")),
     path("projects/", include("projects.urls")),
+    path("bundles/", include("projects.bundle_urls")),
     path("flows/", include("flows.urls")),
     path("executions/", include("executions.urls")),
     path("api/1/", include("engine_site.api")),

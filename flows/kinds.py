@@ -10,8 +10,8 @@ FLOW = register(
         name="flow",
         model=Flow,
         read=(
-            "id", "name", "description", "project_id", "script", "version", "has_syntax_error", "input_schema",
-            "max_runtime_minutes", "priority", "is_readonly", *AUDIT,
+            "id", "name", "description", "project_id", "bundle_id", "script", "version", "has_syntax_error",
+            "input_schema", "max_runtime_minutes", "priority", "is_readonly", *AUDIT,
         ),
         write=(
             "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority",

@@ -225,7 +225,7 @@ def version_restore(request: HttpRequest, flow_id: UUID, number: int) -> HttpRes
 
 def _find(request: HttpRequest, flow_id: UUID) -> Flow:
     return visible_or_404(
-        request, Flow.objects.select_related("project", "modified_by", "created_by"), flow_id
+        request, Flow.objects.select_related("project", "bundle", "modified_by", "created_by"), flow_id
     )
 
 

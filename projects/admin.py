@@ -9,11 +9,11 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from access.admin_forms import AUDIT, OperatedAdmin
-from access.admin_lists import TrashFilter
+from access.admin_lists import ReadOnlyAdmin, TrashFilter
 from access.admin_parts import link_to_list
 from access.models import Membership
 from projects import operations
-from projects.models import Project
+from projects.models import Bundle, Project
 
 
 @admin.register(Project)
@@ -65,6 +65,19 @@ class ProjectAdmin(OperatedAdmin):
             lambda project: operations.restore_project(project, by=request.user),
             "Restored",
         )
+
+
+@admin.register(Bundle)
+class BundleAdmin(ReadOnlyAdmin):
+    """Bundles that are imported. The bundle manager imports, updates and deletes them."""
+
+    list_display = ("name", "version", "project", "is_readonly", "modified_at", "modified_by")
+    list_select_related = ("project", "modified_by")
+    search_fields = ("name__istartswith",)
+    search_help_text = "Name, from its beginning"
+
+    def view_on_site(self, bundle: Bundle) -> str:
+        return reverse("bundle-detail", args=[bundle.name])
 
 
 @admin.register(Membership)

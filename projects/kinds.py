@@ -1,7 +1,7 @@
-"""Project as its doors see it."""
+"""Project and bundle as their doors see them."""
 
-from projects import operations
-from projects.models import Project
+from projects import bundles, operations
+from projects.models import Bundle, Project
 from records.kinds import Kind, register
 
 AUDIT = ("created_at", "created_by_id", "modified_at", "modified_by_id", "deleted_at", "deleted_by_id")
@@ -18,3 +18,20 @@ PROJECT = register(
         restore=operations.restore_project,
     )
 )
+
+BUNDLE = register(
+    Kind(
+        name="bundle",
+        model=Bundle,
+        read=(
+            "id", "name", "description", "version", "project_id", "is_readonly", "has_update", "is_dirty",
+            "created_at", "created_by_id", "modified_at", "modified_by_id",
+        ),
+        write=("name", "project", "is_readonly"),
+        references={"project": "project"},
+        has_trash=False,
+        create=bundles.import_bundle,
+        save=bundles.save_bundle,
+        trash=bundles.delete_bundle,
+    )
+)  # fmt: skip

@@ -61,6 +61,31 @@ class Record(models.Model):
     def is_deleted(self) -> bool:
         return self.deleted_at is not None
 
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody may change or delete it as it stands."""
+        return self.is_readonly
+
+
+class BundleRecord(Record):
+    """A record that may have come with a bundle, which then protects it as long as the bundle is read-only."""
+
+    # By name: bundles come after this in the order of apps.
+    bundle = models.ForeignKey(
+        "projects.Bundle", models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_bundle_readonly(self) -> bool:
+        return self.bundle is not None and self.bundle.is_readonly
+
+    @property
+    def is_locked(self) -> bool:
+        return self.is_readonly or self.is_bundle_readonly
+
 
 def unique_name(model_name: str) -> models.UniqueConstraint:
     """Return the rule that names are unique per type among records outside the trash."""
@@ -77,4 +102,8 @@ class RecordIsReadonly(ValidationError):
     """The record is marked read-only; clear the mark first."""
 
     def __init__(self, record: Record) -> None:
-        super().__init__({"is_readonly": f"{record.name!r} is read-only. Clear the read-only mark first."})
+        words = f"{record.name!r} is read-only. Clear the read-only mark first."
+        if getattr(record, "is_bundle_readonly", False):
+            bundle = record.bundle  # type: ignore[attr-defined]
+            words = f"{record.name!r} came with the bundle {bundle.name!r} and is read-only. Change a duplicate of it."
+        super().__init__({"is_readonly": words})

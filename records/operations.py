@@ -14,8 +14,9 @@ def save_record(record: R, *, by: Any, **fields: Any) -> R:
     """Set `fields`, check everything and store the record with its audit fields.
 
     Raises ValidationError (each wrong field named) and RecordIsReadonly, unless the save clears that mark.
+    Only the operations of bundles set `bundle`: what belongs to a read-only one is changed by nobody else.
     """
-    if not record._state.adding and record.is_readonly and fields.get("is_readonly") is not False:
+    if not record._state.adding and _is_closed(record, fields):
         raise RecordIsReadonly(record)
     for name, value in fields.items():
         setattr(record, name, value)
@@ -28,9 +29,17 @@ def save_record(record: R, *, by: Any, **fields: Any) -> R:
     return record
 
 
+def _is_closed(record: Record, fields: dict[str, Any]) -> bool:
+    if "bundle" in fields:
+        return False
+    if fields.get("is_readonly") is False:
+        return getattr(record, "is_bundle_readonly", False)
+    return record.is_locked
+
+
 def trash_record(record: R, *, by: Any) -> R:
     """Put the record into the trash, where its name is free for others. Trashing twice changes nothing."""
-    if record.is_readonly:
+    if record.is_locked:
         raise RecordIsReadonly(record)
     if record.deleted_at is None:
         record.deleted_at, record.deleted_by = timezone.now(), by

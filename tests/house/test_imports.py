@@ -18,7 +18,8 @@ OURS = [*(app for app in ORDER if (ROOT / app).is_dir()), "flow_api"]
 
 def modules_of(app: str) -> Iterator[tuple[str, Path]]:
     for path in sorted((ROOT / app).rglob("*.py")):
-        if {"migrations", "demo"} & set(path.parts):  # the demo holds texts of flows, no modules
+        # Demo and bundles hold texts of flows, no modules.
+        if {"migrations", "demo", "shipped"} & set(path.parts):
             continue
         parts = path.relative_to(ROOT).with_suffix("").parts
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path

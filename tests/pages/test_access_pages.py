@@ -12,7 +12,7 @@ from tests.cast import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["dashboard", "search", "flow-list", "project-list", "api-key-list"]
+PAGES = ["dashboard", "search", "flow-list", "project-list", "bundle-list", "api-key-list"]
 
 
 @pytest.mark.parametrize("name", PAGES)

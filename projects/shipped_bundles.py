@@ -1,0 +1,50 @@
+"""The bundles that ship: folders in `projects/shipped/`, each with a `bundle.yaml` and its records as files.
+
+`projects.bundles` imports them. The files are texts; nothing in these folders is a module of ours.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from records.export_form import Document, DocumentBroken, Key, read_folder
+
+SHIPPED = Path(__file__).resolve().parent / "shipped"
+
+
+@dataclass(frozen=True)
+class ShippedBundle:
+    """One bundle as its folder holds it."""
+
+    name: str
+    version: str
+    description: str
+    documents: tuple[Document, ...]  # each behind those that it points at
+
+    def digests(self) -> dict[Key, str]:
+        return {document.key: document.digest for document in self.documents}
+
+
+def shipped_bundles() -> dict[str, ShippedBundle]:
+    """Return the bundles that ship, by name; read once per process. Raises DocumentBroken."""
+    return _read_all(SHIPPED)
+
+
+@cache
+def _read_all(folder: Path) -> dict[str, ShippedBundle]:
+    bundles = [_read(path) for path in folder.glob("*/bundle.yaml")]
+    return {bundle.name: bundle for bundle in sorted(bundles, key=lambda bundle: bundle.name)}
+
+
+def _read(path: Path) -> ShippedBundle:
+    about = yaml.safe_load(path.read_text())
+    if not isinstance(about, dict) or set(about) != {"name", "version", "description"}:
+        raise DocumentBroken(path, "give name, version and description, and nothing else.")
+    documents = tuple(read_folder(path.parent))
+    for document in documents:
+        kind = document.kind
+        if None in (kind.create, kind.save, kind.trash) or not hasattr(kind.model, "bundle"):
+            raise DocumentBroken(path, f"a {kind.name} cannot be in a bundle.")
+    return ShippedBundle(about["name"], str(about["version"]), about["description"].strip(), documents)
