@@ -77,10 +77,11 @@ def queue_due(most: int = 500) -> float | None:
             tail="ORDER BY e.ready_at LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED",
             sources=list(DUE),
         )
+    # As literals, as in the partial index of what becomes due.
+    due = ", ".join(f"'{status}'" for status in DUE)
     rows = fetch(
         "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution"
-        " WHERE status IN ('SCHEDULED', 'SLEEPING', 'WAITING_FOR_DEPENDENCY') AND ready_at IS NOT NULL"
-        " AND host_id IS NULL"
+        f" WHERE status IN ({due}) AND ready_at IS NOT NULL AND host_id IS NULL"
     )
     return None if rows[0][0] is None else max(rows[0][0], 0.0)
 

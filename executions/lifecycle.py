@@ -35,7 +35,13 @@ WAITING = frozenset(
     {Status.WAITING_FOR_DEPENDENCY, Status.WAITING_FOR_MESSAGE, Status.WAITING_FOR_LOCK, Status.SLEEPING}
 )
 # A time can be set for these: when `ready_at` comes they are queued, unless a host has them in memory.
-DUE = (Status.SCHEDULED, Status.SLEEPING, Status.WAITING_FOR_DEPENDENCY)
+DUE = (
+    Status.SCHEDULED,
+    Status.SLEEPING,
+    Status.WAITING_FOR_DEPENDENCY,
+    Status.WAITING_FOR_MESSAGE,
+    Status.WAITING_FOR_LOCK,
+)
 NOT_STARTED = frozenset({Status.CREATED, Status.SCHEDULED, Status.QUEUED})
 ALIVE = frozenset(Status) - ENDED
 
