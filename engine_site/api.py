@@ -16,6 +16,8 @@ from executions import api as executions
 from executions import control_api as control
 from flows import api as flows
 from projects import api as projects
+from records.forms import META_SCHEMA
+from records.openapi import Described
 
 
 class Schema(SpectacularAPIView):
@@ -24,6 +26,16 @@ class Schema(SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer]
     permission_classes = [AllowAny]
     content_negotiation_class = DefaultContentNegotiation
+
+
+class FormSchema(APIView):
+    """The grammar of forms as a JSON Schema, for editors that check and complete."""
+
+    def describe(self, method: str) -> Described | None:
+        return Described("Read the grammar of forms", {"type": "object"})
+
+    def get(self, request: Request) -> Response:
+        return Response(META_SCHEMA)
 
 
 class Nothing(APIView):
@@ -51,5 +63,6 @@ urlpatterns = [
     *executions.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
     path("docs", api_docs, name="api-docs"),
+    path("formSchema.json", FormSchema.as_view()),
     re_path(r"^.*$", Nothing.as_view()),
 ]

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("favicon.ico", views.favicon),
     path("search", views.search, name="search"),
+    path("forms/switch", views.form_switch, name="form-switch"),
     path("flows/<uuid:flow_id>/run/", views.flow_run, name="flow-run"),
     path("projects/<uuid:project_id>/pause", control_views.project_pause, name="project-pause"),
     path("projects/<uuid:project_id>/resume", control_views.project_resume, name="project-resume"),

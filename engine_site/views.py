@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,13 +13,14 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from access.pages import page, visible_or_404, words_of
+from access.pages import json_error, page, visible_or_404, words_of
 from access.permissions import visible
 from engine_site import chart, figures
 from executions.models import Execution
 from executions.operations import Start, start_execution
 from flows.models import Flow
 from projects.models import Project
+from records import forms
 
 LATEST_SHOWN = 12
 HITS_PER_TYPE = 6
@@ -140,3 +142,13 @@ def _inputs(text: str) -> Any:
     except json.JSONDecodeError as error:
         message = f"The inputs are not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
         raise ValidationError(message) from error
+
+
+@require_POST
+@page
+def form_switch(request: HttpRequest) -> HttpResponse:
+    """Draw a form of ours in its other way, with what was filled in: its fields, or their value as text."""
+    try:
+        return HttpResponse(forms.switch(request.POST, request.POST.get("signed", "")))
+    except signing.BadSignature:
+        return json_error("input_invalid", "This form is none of ours. Load the page again.", 400)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import jsonschema
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -24,6 +23,7 @@ from executions.models import Execution, SavepointRetention
 from executions.reading import read_execution
 from flows.models import Flow, Script
 from projects.models import Project
+from records.forms import find_faults, in_words
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH
 
@@ -203,20 +203,8 @@ def _check_input(start: Start) -> None:
     schema = start.flow.input_schema if start.flow else None
     if schema is None:
         return
-    errors = sorted(
-        jsonschema.Draft7Validator(schema).iter_errors(start.inputs or {}), key=lambda e: list(e.path)
-    )
-    if errors:
-        raise ValidationError(
-            {"input_value": [f"{_path(error)}: {error.message}" for error in errors[:10]]},
-            code="input_invalid",
-        )
-
-
-def _path(error: jsonschema.ValidationError) -> str:
-    return "inputs" + "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path
-    )
+    if faults := find_faults(schema, start.inputs or {}):
+        raise ValidationError({"input_value": in_words(faults, "inputs")}, code="input_invalid")
 
 
 def run_execution(execution: Execution, *, by: Any) -> Execution:

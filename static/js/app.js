@@ -14,6 +14,7 @@ import "./ui/shortcuts.js";
 import "./ui/progress.js";
 import "./ui/requests.js";
 import "./ui/forms.js";
+import "./ui/schema_forms.js";
 import "./ui/json_tree.js";
 import "./ui/tabs.js";
 import "./live.js";
