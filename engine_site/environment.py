@@ -12,6 +12,7 @@
 | `ENGINE_ADMIN_PASSWORD` | generated, printed once | password of the first user, `admin` |
 | `WORKERS` | 1 on up to 2 cores, else half the cores | worker clusters; each is one execution host |
 | `SLOTS` | `16` | executions that one worker runs at the same time |
+| `CONNECTIONS` | `250` | connections that one worker has under way at the same time; they take no slot |
 | `SLEEP_MAX_SECONDS` | `60` | an execution that waits for longer than this leaves memory until its wait is over |
 | `MAX_RESIDENT` | `500` | executions that one worker keeps in memory; beyond it, waiting ones leave at once |
 | `ENGINE_ENV` | `development` | `development` or `production`: production refuses unsafe settings |
@@ -66,6 +67,7 @@ class Environment:
     admin_password: str | None
     workers: int
     slots: int
+    connections: int
     sleep_max_seconds: int
     max_resident: int
     kind: str
@@ -133,6 +135,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         admin_password=text("ENGINE_ADMIN_PASSWORD", "") or None,
         workers=number("WORKERS", 1 if cores <= 2 else cores // 2, 1, 512),
         slots=number("SLOTS", 16, 1, 10_000),
+        connections=number("CONNECTIONS", 250, 1, 10_000),
         sleep_max_seconds=number("SLEEP_MAX_SECONDS", 60, 0, 86_400),
         max_resident=number("MAX_RESIDENT", 500, 1, 100_000),
         kind=kind,

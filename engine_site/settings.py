@@ -28,6 +28,7 @@ ENGINE_DATA = ENVIRONMENT.data
 ENGINE_ENV_NAME = ENVIRONMENT.name
 ENGINE_ROLE = ENVIRONMENT.role
 ENGINE_SLOTS = ENVIRONMENT.slots
+ENGINE_CONNECTIONS = ENVIRONMENT.connections
 ENGINE_SLEEP_MAX_SECONDS = ENVIRONMENT.sleep_max_seconds
 ENGINE_MAX_RESIDENT = ENVIRONMENT.max_resident
 ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "access",
     "projects",
     "flows",
+    "connectors",
     "executions",
     "engine_site",
 ]

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from access.permissions import Operation, PermissionRefused, may
 from access.rest import Guarded, StaffOnly
+from connectors.types import MODULES
 from executions import bulk, operations
 from executions.kinds import EXECUTION, PROCESS
 from executions.lifecycle import ENDED
@@ -58,6 +59,11 @@ _START_BODY = object_of(
         "flow_id": _UUID,
         "flow_name": _TEXT,
         "script": {**_TEXT, "description": "A script to run that belongs to no flow"},
+        "connector_type": {
+            **_TEXT,
+            "description": "A connection to make, of this type",
+            "enum": list(MODULES),
+        },
         "input_value": _OBJECT,
         "inputs": {**_OBJECT, "description": "Another name of input_value"},
         "name": _TEXT,
@@ -122,7 +128,10 @@ class ExecutionList(ExecutionView, RecordList):
         if method == "GET":
             return super().describe(method)
         example = {"flow_name": "Daily report", "input_value": {"day": "2030-01-31"}}
-        more = "Give exactly one of flow_id, flow_name and script. With `wait`, 202 means that it has not ended yet."
+        more = (
+            "Give exactly one of flow_id, flow_name, script and connector_type."
+            " With `wait`, 202 means that it has not ended yet."
+        )
         return Described(
             "Start an execution", _SHAPE, _START_BODY, 201, example, errors=(403, 409), more=more
         )
@@ -171,7 +180,7 @@ class ExecutionList(ExecutionView, RecordList):
 
     def _start(self, body: dict[str, Any], key: str | None, digest: str | None) -> Start:
         _refuse_both(body, "input_value", "inputs")
-        _refuse_both(body, "flow_id", "flow_name", "script")
+        _refuse_both(body, "flow_id", "flow_name", "script", "connector_type")
         inputs = body.pop("inputs", None)
         run = body.pop("run", True)
         if not isinstance(run, bool):
@@ -186,6 +195,7 @@ class ExecutionList(ExecutionView, RecordList):
         return Start(
             flow=given.get("flow"),
             script=script,
+            connector_type=given.get("connector_type", ""),
             inputs=given.get("input_value") if inputs is None else inputs,
             name=given.get("name", ""),
             description=given.get("description", ""),
@@ -432,6 +442,8 @@ class ExecutionScript(ExecutionView):
 
     def get(self, request: Request, key: str) -> Response:
         execution = self.execution(key)
+        if execution.script_id is None:
+            raise Http404(f"An execution of type {execution.type} has no script.")
         text = Script.objects.values_list("text", flat=True).get(pk=execution.script_id)
         return Response(
             {"sha256": execution.script_id, "flow_version": execution.flow_version, "script": text}

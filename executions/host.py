@@ -1,4 +1,4 @@
-"""The execution host: supervises the flow processes of one worker, in one thread, on one database connection.
+"""The execution host: supervises the executions of one worker, in one thread, on one database connection.
 
 One loop hears the zygote, the channels, the notes and the clock. Whatever it cannot mend (the zygote is gone, the
 database is away, its lease was ended) ends the whole worker: others take its executions over by the lease.
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,17 +19,18 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from access.models import User
-from executions import doorbell, flow_calls, hosting
+from executions import doorbell, flow_calls, hosting, steps
 from executions.announce import HOST, Collected, announce_log
+from executions.connecting import Connection, Connections
 from executions.database import TRIES, was_deadlock
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown, Started
 from executions.hosted_run import ChannelBroken, HostedRun
 from executions.hosting import Assignment, Held, LateWrite
 from executions.lease import LOCK_CLASS, Lease
-from executions.lifecycle import Reason
+from executions.lifecycle import Reason, Status
 from executions.log import Line, write_lines
 from executions.loop import Loop
-from executions.models import FROZEN_AFTER_SECONDS, HEARTBEAT_SECONDS, Process
+from executions.models import FROZEN_AFTER_SECONDS, HEARTBEAT_SECONDS, Execution, Process
 from executions.moves import Outcome
 from executions.outcome import Death, decide_outcome, last_words
 from executions.savepoints import SOFT_LIMIT, Journal, Request, load_journals
@@ -64,6 +66,14 @@ class Host:
         self._loop = Loop()
         self._inbox: deque[UUID] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
+        self.connections = Connections(wake=lambda: self._wake_write.send(b"x"))
+        # How executions of each type are begun.
+        self._ways: dict[str, Callable[[list[Assignment]], None]] = {
+            Execution.Type.FLOW: self._spawn,
+            Execution.Type.SCRIPT: self._spawn,
+            Execution.Type.CONNECTION: self._connect,
+            **dict.fromkeys(steps.step_types(), self._take_steps),
+        }
         self._ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
         self._resume_at = 0.0
         self._dead: list[HostedRun] = []
@@ -107,7 +117,7 @@ class Host:
     def _open(self) -> None:
         self.zygote = Zygote()
         self.zygote.start()
-        self.lease = Lease(Process.Role.HOST, slots=self.slots)
+        self.lease = Lease(Process.Role.HOST, slots=self.slots, connections=settings.ENGINE_CONNECTIONS)
         self.lease.listen(HOST % self.lease.id)
         self.lease.describe([list(layer) for layer in self.zygote.isolation])
         self._wake_read.setblocking(False)
@@ -146,13 +156,20 @@ class Host:
         while self._inbox:
             ids.append(self._inbox.popleft())
         if ids:
-            self._spawn(ids)
+            self._begin(ids)
+        self._collect_connections()
 
-    def _spawn(self, ids: list[UUID]) -> None:
-        """Start the flow processes of executions that are RUNNING on this host."""
-        given = [
-            each for each in hosting.assignments(self.lease.id, ids) if not self._has(each.id, each.attempt)
-        ]
+    def _begin(self, ids: list[UUID]) -> None:
+        """Begin executions that are RUNNING on this host, each in the way of its type."""
+        by_way: dict[Callable[[list[Assignment]], None], list[Assignment]] = {}
+        for each in hosting.assignments(self.lease.id, ids):
+            if not self._has(each.id, each.attempt):
+                by_way.setdefault(self._ways[each.type], []).append(each)
+        for way, given in by_way.items():
+            way(given)
+
+    def _spawn(self, given: list[Assignment]) -> None:
+        """Start the flow processes of these executions."""
         begun = [assignment.id for assignment in given if assignment.has_journal]
         for key in begun:
             if key in self.runs:  # taken from us and given back before we heard of it
@@ -163,7 +180,8 @@ class Host:
 
     def _has(self, execution_id: UUID, attempt: int) -> bool:
         run = self.runs.get(execution_id)
-        return run is not None and run.assignment.attempt == attempt
+        is_ours = run is not None and run.assignment.attempt == attempt
+        return is_ours or self.connections.has(execution_id, attempt)
 
     def _spawn_one(self, assignment: Assignment, journal: Journal) -> None:
         caller = Caller(
@@ -273,7 +291,7 @@ class Host:
             self._let_go(run, [run.id])
         elif isinstance(value, Started):
             self._reply(run, request.number, {"value": value.value})
-            self._spawn([value.execution_id])
+            self._begin([value.execution_id])
         else:
             self._reply(run, request.number, outcome)
 
@@ -339,8 +357,8 @@ class Host:
         stay = 0 if is_crowded else settings.ENGINE_SLEEP_MAX_SECONDS
         self._loop.after(stay, lambda: self._unload(run) if run.is_parked_in(turn) else None)
         if parked.started:
-            self._spawn(list(parked.started))
-        else:
+            self._begin(list(parked.started))
+        if not any(key in self.runs for key in parked.started):  # unless its child took the slot
             self._slot_is_free()
 
     def _unload(self, run: HostedRun) -> None:
@@ -408,16 +426,26 @@ class Host:
                 self._pause(run)
             elif row.is_ready and run.parked_by is not None:
                 self._mark_ready(key)
+        for connection in list(self.connections.runs.values()):
+            row = held.get(connection.id)
+            if row is None or row.attempt != connection.assignment.attempt:
+                self.connections.forget(connection.id)
+            elif row.cancel_requested:
+                self._stop_connection(connection, Reason.CANCELLED)
         return held
 
     def _adopt(self, held: dict[UUID, Held]) -> None:
         """Run what was claimed for us and never handed over: the claimer lost the answer to its commit, or died."""
-        strays = {key: row.attempt for key, row in held.items() if row.is_running and key not in self.runs}
+        strays = {
+            key: row.attempt
+            for key, row in held.items()
+            if row.is_running and not self._has(key, row.attempt)
+        }
         waited_for = [key for key, attempt in strays.items() if self._strays.get(key) == attempt]
         self._strays = strays
         if waited_for:
             logger.warning("%s executions were claimed for this host and not handed over", len(waited_for))
-            self._spawn(waited_for)
+            self._begin(waited_for)
 
     def _pause(self, run: HostedRun) -> bool:
         self._write_before_leaving(run)
@@ -462,10 +490,11 @@ class Host:
             if run.parked_by is not None:
                 self._write_before_leaving(run)
                 self._let_go(run, hosting.put_down(self.lease.id, [run.id]))
-        while self.runs and time.monotonic() < until:
+        while (self.runs or self.connections.runs) and time.monotonic() < until:
             self._loop.turn(0.2)
             if self._dead:
                 self._bury()
+        self._break_off_connections()
         if self.runs:
             for run in self.runs.values():
                 self._write_before_leaving(run)
@@ -524,7 +553,9 @@ class Host:
         self._flush_soon()
         self._slot_is_free()
 
-    def _end(self, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID]) -> None:
+    def _end(
+        self, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID], *, of_connections: bool = False
+    ) -> None:
         lines, self._lines = self._lines, []
 
         takes_next = not self._stopping and not self._ready
@@ -532,7 +563,9 @@ class Host:
         def work() -> tuple[hosting.Ended, dict[UUID, dict[str, Any]]]:
             with transaction.atomic():
                 write_lines(lines, self.lease.id)
-                done = hosting.end(self.lease.id, ends, forgetful, takes_next=takes_next)
+                done = hosting.end(
+                    self.lease.id, ends, forgetful, takes_next=takes_next, of_connections=of_connections
+                )
                 return done, self._go_on(done.resumed)
 
         parked = [run for run in self.runs.values() if run.parked_by is not None]
@@ -546,7 +579,7 @@ class Host:
         for key in done.ready:
             self._mark_ready(key)
         if done.claimed:
-            self._spawn(done.claimed)
+            self._begin(done.claimed)
 
     def _crashed(self, run: HostedRun, cause: str) -> None:
         self._log(run, f"the process of this execution ended: {cause}", "warning")
@@ -571,6 +604,59 @@ class Host:
         except ChannelBroken as error:
             self._log(run, f"the flow process broke its channel: {error}", "error")
         run.close()
+
+    # -- Without a process --------------------------------------------------------------------------------
+
+    def _connect(self, given: list[Assignment]) -> None:
+        """Carry these connections out."""
+        begun = [each.id for each in given if each.has_journal]
+        journals = load_journals(begun) if begun else {}
+        for assignment in given:
+            if assignment.pause_requested and hosting.pause(self.lease.id, [assignment.id]):
+                continue
+            earlier = journals.get(assignment.id)
+            run = self.connections.begin(assignment, earlier.log_number if earlier else 0)
+            if assignment.cancel_requested:
+                self._stop_connection(run, Reason.CANCELLED)
+            if assignment.deadline_in is not None:
+                self._loop.after(
+                    max(assignment.deadline_in, 0.0), partial(self._stop_connection, run, Reason.TIMEOUT)
+                )
+
+    def _stop_connection(self, run: Connection, reason: Reason) -> None:
+        self.connections.stop(run, reason)
+        self._loop.after(GRACE_SECONDS, partial(self.connections.give_up, run))
+
+    def _collect_connections(self) -> None:
+        lines, ends = self.connections.collect()
+        self._write(lines)
+        if ends:
+            self._end(ends, [], of_connections=True)
+            self._flush_soon()
+
+    def _break_off_connections(self) -> None:
+        """Hand on, as this host stops, what is still under way: to another host if it may be repeated."""
+        self._collect_connections()
+        for run in list(self.connections.runs.values()):
+            self.connections.forget(run.id)
+            if run.may_repeat:
+                hosting.put_down(self.lease.id, [run.id])
+            else:
+                words = "interrupted: its worker was stopped while it was under way"
+                outcome = Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words)
+                self._end([(run.id, run.assignment.attempt, outcome)], [], of_connections=True)
+
+    def _take_steps(self, given: list[Assignment]) -> None:
+        """Take the next step of executions that the engine carries out in steps."""
+        for assignment in given:
+            try:
+                outcome = self._retried(partial(steps.take_step, self.lease.id, assignment))
+            except LateWrite:
+                logger.warning("late step refused: execution %s is no longer here", assignment.id)
+                continue
+            if outcome:
+                self._end([(assignment.id, assignment.attempt, outcome)], [], of_connections=True)
+        self._flush_soon()
 
     # -- Log, lease, sweep --------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """What only a host does to executions: claim, park, resume, end; each one short transaction, each fenced.
 
 A host may write to a row only while the row names this host and the attempt it was given. The number of
-RUNNING rows of a host never exceeds its slots: whoever adds one locks the host's process row first, unless
-another of the host's executions gives up its slot in the same transaction.
+RUNNING rows of a host with a process never exceeds its slots, and of those that it carries out without one
+(connections: no script) its connections: whoever adds one locks the host's process row first, unless another of
+the host's executions gives up its place in the same transaction.
 """
 
 import logging
@@ -29,29 +30,38 @@ class LateWrite(Exception):
 # -- Claim --------------------------------------------------------------------------------------------------
 
 _NO_MAINTENANCE = " AND NOT EXISTS (SELECT 1 FROM executions_maintenance)"
-_LOCK_HOST = "SELECT slots FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
-_FREE = (
-    "LIMIT greatest(0, %(slots)s - (SELECT count(*) FROM executions_execution r"
-    " WHERE r.host_id = %(host)s AND r.status = 'RUNNING'))"
+_LOCK_HOST = "SELECT slots, connections FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
+_RUNNING = (
+    "(SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host)s AND r.status = 'RUNNING'"
+    " AND r.script_id IS {})"
 )
+_FREE = f"greatest(0, %(slots)s - {_RUNNING.format('NOT NULL')})"
+_FREE_CONNECTIONS = f"greatest(0, %(connections)s - {_RUNNING.format('NULL')})"
 
 
 def claim(host_id: int) -> list[Moved]:
-    """Win executions for this host, as many as it has free slots: by priority, then by the time they wait."""
+    """Win executions for this host, as many as it has room for: by priority, then by the time they wait."""
     with transaction.atomic():
         locked = fetch(_LOCK_HOST, (host_id,))
         if not locked:
             return []
-        return _claim(host_id, _FREE, {"slots": locked[0][0]})
+        slots, connections = locked[0]
+        return _claim(host_id, _FREE, _FREE_CONNECTIONS, {"slots": slots, "connections": connections})
 
 
-def _claim(host_id: int, limit: str, params: dict[str, Any]) -> list[Moved]:
+_NEXT = "ORDER BY e.priority DESC, e.ready_at LIMIT {} FOR NO KEY UPDATE SKIP LOCKED"
+
+
+def _claim(host_id: int, slots: str, connections: str, params: dict[str, Any]) -> list[Moved]:
+    """Claim the next of both queues. `slots` and `connections` are SQL: how many of each at most."""
+    queued = "e.host_id IS NULL" + _NO_MAINTENANCE + " AND e.script_id IS "
     moved = moves.move(
-        "e.host_id IS NULL" + _NO_MAINTENANCE,
+        queued + "NOT NULL",
         Status.RUNNING,
         {**params, "host": host_id},
         sets=", host_id = %(host)s, attempt = e.attempt + 1",
-        tail=f"ORDER BY e.priority DESC, e.ready_at {limit} FOR NO KEY UPDATE SKIP LOCKED",
+        tail=_NEXT.format(slots),
+        also=(queued + "NULL", _NEXT.format(connections)),
         sources=[Status.QUEUED],
     )
     # What is left of a wait that is over would hold up the next one.
@@ -59,12 +69,13 @@ def _claim(host_id: int, limit: str, params: dict[str, Any]) -> list[Moved]:
     return moved
 
 
-def has_free_slot(host_id: int) -> bool:
-    """Tell whether this host has a free slot, and keep it so until the caller's transaction is over."""
+def has_free_slot(host_id: int, *, of_connections: bool = False) -> bool:
+    """Tell whether this host has a free slot (or one more connection), and keep it so until the caller's
+    transaction is over."""
     locked = fetch(_LOCK_HOST, (host_id,))
     # A statement of its own after the lock: only then does it see what the claimer took meanwhile.
-    running = "SELECT count(*) FROM executions_execution WHERE host_id = %s AND status = 'RUNNING'"
-    return bool(locked) and fetch(running, (host_id,))[0][0] < locked[0][0]
+    running = "SELECT " + _RUNNING.format("NULL" if of_connections else "NOT NULL")
+    return bool(locked) and fetch(running, {"host": host_id})[0][0] < locked[0][of_connections]
 
 
 def queue_due(most: int = 500) -> float | None:
@@ -98,8 +109,8 @@ class Assignment:
     name: str
     type: str
     status: str
-    script_id: str
-    script: str
+    script_id: str | None
+    script: str | None
     inputs: dict[str, Any] | None
     project_id: UUID
     project_name: str
@@ -117,6 +128,8 @@ class Assignment:
     root_id: UUID
     keeps_savepoints: bool
     has_journal: bool
+    connector_type: str
+    losses: int  # how often its host was lost
 
 
 _ASSIGNMENTS = """
@@ -124,9 +137,9 @@ SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_v
     e.parent_id, e.is_productive, e.created_by_id, u.username, u.email, e.flow_id, e.max_runtime_minutes,
     extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
     e.pause_requested_at IS NOT NULL, e.seed, coalesce(e.root_id, e.id), e.savepoint_retention <> 'none',
-    e.attempt > 1 OR e.forked_from_id IS NOT NULL
-FROM executions_execution e JOIN flows_script s ON s.sha256 = e.script_id JOIN projects_project p ON p.id = e.project_id
-LEFT JOIN access_user u ON u.id = e.created_by_id
+    e.attempt > 1 OR e.forked_from_id IS NOT NULL, e.connector_type, e.losses
+FROM executions_execution e JOIN projects_project p ON p.id = e.project_id
+LEFT JOIN flows_script s ON s.sha256 = e.script_id LEFT JOIN access_user u ON u.id = e.created_by_id
 WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
 """
 
@@ -186,7 +199,10 @@ def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
             _RESUMABLE,
             Status.RUNNING,
             {"ids": ids, "host": host_id, "slots": locked[0][0]},
-            tail=f"ORDER BY e.priority DESC, array_position(%(ids)s::uuid[], e.id) {_FREE} FOR NO KEY UPDATE",
+            tail=(
+                f"ORDER BY e.priority DESC, array_position(%(ids)s::uuid[], e.id) LIMIT {_FREE}"
+                " FOR NO KEY UPDATE"
+            ),
         )
         _forget_waits([row.id for row in moved])
     return [row.id for row in moved]
@@ -370,9 +386,11 @@ def end(
     forgetful: list[UUID],
     *,
     takes_next: bool = False,
+    of_connections: bool = False,
 ) -> Ended:
     """End our executions and hand their slots on: to our own waiters that this fulfils, then (`takes_next`) to the
-    queue. The savepoints of `forgetful` ones go at once."""
+    queue. The savepoints of `forgetful` ones go at once. All have processes, or (`of_connections`) none has: then
+    there is no slot to hand on, only the place of a connection."""
     resumed: list[Moved] = []
     claimed: list[Moved] = []
     ready: list[UUID] = []
@@ -384,7 +402,7 @@ def end(
             if forgetful:
                 drop_savepoints(forgetful)
             ready = [waiter for waiter, host in after_end(ended, here=host_id) if host == host_id]
-        if ready and freed:
+        if ready and freed and not of_connections:
             resumed = moves.move(
                 _RESUMABLE,
                 Status.RUNNING,
@@ -392,9 +410,11 @@ def end(
                 tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(left)s FOR NO KEY UPDATE",
             )
             _forget_waits([row.id for row in resumed])
-        if takes_next and freed > len(resumed) and len(resumed) == len(ready):
-            # No lock on the host is needed: these slots are given up in this very transaction.
-            claimed = _claim(host_id, "LIMIT %(left)s", {"left": freed - len(resumed)})
+        # No lock on the host is needed: these slots are given up in this very transaction.
+        if takes_next and freed and of_connections:
+            claimed = _claim(host_id, "0", "%(left)s", {"left": freed})
+        elif takes_next and freed > len(resumed) and len(resumed) == len(ready):
+            claimed = _claim(host_id, "%(left)s", "0", {"left": freed - len(resumed)})
     taken = [row.id for row in resumed]
     return Ended(ended, taken, [key for key in ready if key not in taken], [row.id for row in claimed])
 

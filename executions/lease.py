@@ -41,14 +41,20 @@ class Lease:
     """Holds a row of `Process` until `release`, or until the process dies."""
 
     def __init__(
-        self, role: Process.Role, *, pid: int | None = None, slots: int = 0, channels: tuple[str, ...] = ()
+        self,
+        role: Process.Role,
+        *,
+        pid: int | None = None,
+        slots: int = 0,
+        connections: int = 0,
+        channels: tuple[str, ...] = (),
     ) -> None:
         self.connection = open_connection()
         pid = pid or os.getpid()
         row = self.connection.execute(
-            "INSERT INTO executions_process (role, pid, machine, slots, isolation, started_at, heartbeat_at)"
-            " VALUES (%s, %s, %s, %s, '[]', clock_timestamp(), clock_timestamp()) RETURNING id",
-            (str(role), pid, socket.gethostname(), slots),
+            "INSERT INTO executions_process (role, pid, machine, slots, connections, isolation, started_at,"
+            " heartbeat_at) VALUES (%s, %s, %s, %s, %s, '[]', clock_timestamp(), clock_timestamp()) RETURNING id",
+            (str(role), pid, socket.gethostname(), slots, connections),
         ).fetchone()
         assert row is not None
         self.id: int = row[0]

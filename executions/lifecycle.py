@@ -60,6 +60,8 @@ class Reason(models.TextChoices):
     RESUMED = "resumed", "someone resumed it"
     RESTORED = "restored", "it was taken back to a savepoint"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted", "it was tried too often without progress"
+    FAILED = "failed", "the other side could not be reached, or answered otherwise than expected"
+    INTERRUPTED = "interrupted", "its worker was lost while it was under way, and it must not be repeated"
     INPUT_INVALID = "input_invalid", "its input does not match the schema"
     CANCELLED = "cancelled", "someone cancelled it"
     PARENT_ENDED = "parent_ended", "its parent ended"

@@ -34,6 +34,8 @@ class Process(models.Model):
     pid = models.IntegerField()
     machine = models.CharField(max_length=255)
     slots = models.PositiveIntegerField(default=0)
+    # What it may run besides without a process: connections and the like.
+    connections = models.PositiveIntegerField(default=0, db_default=0)
     isolation = models.JSONField(default=list, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     heartbeat_at = models.DateTimeField(default=timezone.now)
@@ -91,6 +93,7 @@ class Execution(models.Model):
     flow_version = models.PositiveIntegerField(null=True)
     # None for those that the engine itself carries out: connections and schedules.
     script = models.ForeignKey("flows.Script", models.PROTECT, null=True, related_name="+", db_index=False)
+    connector_type = models.CharField(max_length=16, blank=True, default="", db_default="")
     is_productive = models.BooleanField(default=True)
     priority = models.SmallIntegerField(default=0)  # higher runs sooner
     input_value = models.JSONField(null=True)
@@ -164,7 +167,13 @@ class Execution(models.Model):
                 F("priority").desc(),
                 "ready_at",
                 name="execution_claimable",
-                condition=Q(status=Status.QUEUED),
+                condition=Q(status=Status.QUEUED, script__isnull=False),
+            ),
+            models.Index(
+                F("priority").desc(),
+                "ready_at",
+                name="execution_connectable",
+                condition=Q(status=Status.QUEUED, script__isnull=True),
             ),
             # Timers: what becomes due.
             models.Index(

@@ -41,8 +41,7 @@ _ALWAYS = {
 
 _MOVE = """
 WITH old AS (
-    SELECT e.id, e.status FROM executions_execution e
-    WHERE {condition} AND e.status IN ({sources}) {tail}
+    {picks}
 ), moved AS (
     UPDATE executions_execution e
     SET status = %(status)s::varchar, reason = %(reason)s::varchar, version = e.version + 1 {sets}
@@ -56,6 +55,11 @@ SELECT id, version, attempt, old FROM moved
 """
 
 
+_PICK = (
+    "SELECT e.id, e.status FROM executions_execution e WHERE {condition} AND e.status IN ({sources}) {tail}"
+)
+
+
 def move(
     condition: str,
     status: Status,
@@ -64,15 +68,21 @@ def move(
     reason: str = "",
     sets: str = "",
     tail: str = "FOR NO KEY UPDATE",
+    also: tuple[str, str] | None = None,
     sources: list[Status] | None = None,
 ) -> list[Moved]:
     """Take every execution that meets `condition` (SQL on `e`) to `status`, if the table has that arrow.
 
-    `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. Runs in the caller's transaction.
+    `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. `also` is another condition with a
+    tail of its own: what meets it moves in the same statement. Runs in the caller's transaction.
     """
     # As literals: a plan for any parameters could not use the partial indexes.
     literals = ", ".join(f"'{source}'" for source in sources or sources_of(status))
-    sql = _MOVE.format(condition=condition, sets=_ALWAYS[status] + sets, tail=tail, sources=literals)
+    picks = _PICK.format(condition=condition, sources=literals, tail=tail)
+    if also:
+        other = _PICK.format(condition=also[0], sources=literals, tail=also[1])
+        picks = f"SELECT * FROM ({picks}) one UNION ALL SELECT * FROM ({other}) other"
+    sql = _MOVE.format(picks=picks, sets=_ALWAYS[status] + sets)
     rows = fetch(sql, {**params, "status": str(status), "reason": str(reason)})
     moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
     if moved:

@@ -14,6 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from access.permissions import Operation, PermissionRefused, may_in_project, require
+from connectors.types import MODULES
 from executions import moves
 from executions.announce import announce, announce_ready
 from executions.database import transacted
@@ -46,10 +47,11 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Start:
-    """What is to be started and how. Exactly one of `flow` and `script`."""
+    """What is to be started and how. Exactly one of `flow`, `script` and `connector_type`."""
 
     flow: Flow | None = None
     script: str | None = None
+    connector_type: str = ""
     inputs: dict[str, Any] | None = None
     name: str = ""
     description: str = ""
@@ -113,13 +115,15 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
             {"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."}
         )
     flow = start.flow
+    if start.connector_type not in ("", *MODULES):
+        raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
     script_hash = start.script_hash
-    if script_hash is None:
+    if script_hash is None and not start.connector_type:
         script_hash = flow.pinned_id if flow else Script.pin(_script_text(start))
     if start.savepoint_retention not in (None, *SavepointRetention.values):
         allowed = ", ".join(SavepointRetention.values)
         raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
-    name = (start.name.strip() or (flow.name if flow else "script"))[:NAME_LENGTH]
+    name = start.name.strip() or (flow.name if flow else start.connector_type or "script")
     runtime = start.max_runtime_minutes
     if runtime is None and flow:
         runtime = flow.max_runtime_minutes
@@ -133,13 +137,14 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     execution_id = uuid7()
     columns = {
         "id": execution_id,
-        "name": name,
+        "name": name[:NAME_LENGTH],
         "description": start.description,
-        "type": str(Execution.Type.FLOW if flow else Execution.Type.SCRIPT),
+        "type": str(_type(start)),
         "project_id": project_id,
         "flow_id": flow.pk if flow else None,
         "flow_version": start.flow_version or (flow.version if flow else None),
         "script_id": script_hash,
+        "connector_type": start.connector_type,
         "is_productive": start.is_productive,
         "priority": priority,
         "input_value": start.inputs,
@@ -162,6 +167,12 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "idempotency_digest": start.idempotency_digest,
     }
     return columns, _first_status(start)
+
+
+def _type(start: Start) -> Execution.Type:
+    if start.connector_type:
+        return Execution.Type.CONNECTION
+    return Execution.Type.FLOW if start.flow else Execution.Type.SCRIPT
 
 
 def _first_status(start: Start) -> Status:
@@ -266,6 +277,7 @@ def like(execution: Execution) -> Start:
         flow=execution.flow,
         script=execution.script.text if execution.script else None,
         script_hash=execution.script_id,
+        connector_type=execution.connector_type,
         flow_version=execution.flow_version,
         inputs=execution.input_value,
         name=execution.name,

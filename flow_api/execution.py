@@ -76,6 +76,36 @@ class Execution(Record):
         args = {"type": "SCRIPT", "select": None, "by": None, "script": to_json(script, "script")}
         return self._start(args, inputs, name, wait, run, init, keywords)
 
+    def connect(
+        self,
+        connector_name: object = None,
+        name: str | None = None,
+        wait: bool | ReturnWhen | str = True,
+        run: bool = True,
+        init: dict[str, Any] | None = None,
+        inputs: Any = None,
+        *,
+        connector_type: str | None = None,
+        by: str | None = None,
+        **keywords: Any,
+    ) -> Execution:
+        """Will make a connection as a child: with a stored connector, or with a type and all inputs given here.
+
+        Unknown keywords become inputs.
+        """
+        args: dict[str, Any] = {
+            "type": "CONNECTION",
+            "connector_type": to_json(connector_type, "connector_type"),
+        }
+        if connector_name is not None:
+            connector = Record(self._system, connector_name, by=by, type_name="connector")
+            args |= {"select": connector._select, "by": connector._by}
+        return self._start(args, inputs, name, wait, run, init, keywords)
+
+    def task(self, connector_type: str, *args: Any, **keywords: Any) -> Execution:
+        """Will make a connection of this type: the older name of `connect(connector_type=…)`."""
+        return self.connect(None, *args, connector_type=connector_type, **keywords)
+
     def _start(
         self,
         args: dict[str, Any],

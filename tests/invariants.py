@@ -60,8 +60,12 @@ ALWAYS = {
             FROM executions_transition t JOIN e ON e.id = t.execution_id) h WHERE h.at < h.earlier""",
     "a host runs no more than its slots": """
         SELECT p.id::text, count(*) || ' of ' || p.slots FROM executions_process p
-        JOIN executions_execution e ON e.host_id = p.id AND e.status = 'RUNNING'
+        JOIN executions_execution e ON e.host_id = p.id AND e.status = 'RUNNING' AND e.script_id IS NOT NULL
         GROUP BY p.id HAVING count(*) > p.slots""",
+    "a host has no more connections under way than it may": """
+        SELECT p.id::text, count(*) || ' of ' || p.connections FROM executions_process p
+        JOIN executions_execution e ON e.host_id = p.id AND e.status = 'RUNNING' AND e.script_id IS NULL
+        GROUP BY p.id HAVING count(*) > p.connections""",
     "what has ended holds nothing": f"""
         SELECT id, concat_ws(' ', host_id, ready_at, waiting_for) FROM e WHERE status IN {_FINAL}
         AND (host_id IS NOT NULL OR ready_at IS NOT NULL OR waiting_for IS NOT NULL)""",

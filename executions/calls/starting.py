@@ -36,6 +36,7 @@ def start(caller: Caller, arguments: dict[str, Any]) -> Any:
     wanted = Start(
         flow=find_flow(caller, arguments) if arguments.get("type") == "FLOW" else None,
         script=arguments.get("script"),
+        connector_type=_connector_type(arguments),
         inputs=arguments.get("inputs"),
         project=find_project(caller, fields),
         name=str(fields.pop("name", None) or ""),
@@ -56,26 +57,36 @@ def start(caller: Caller, arguments: dict[str, Any]) -> Any:
     return _launch(caller, wanted, wait)
 
 
+def _connector_type(arguments: dict[str, Any]) -> str:
+    if arguments.get("type") != "CONNECTION":
+        return ""
+    if arguments.get("select") is not None:
+        raise CallRefused("ResourceNotFoundError", f"There is no connector {arguments['select']!r}.")
+    return str(arguments.get("connector_type") or "none")
+
+
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
     columns, status = prepare(start, by=caller.user, origin=Execution.Origin.EXECUTION)
     key: UUID = columns["id"]
-    if wait and status == Status.QUEUED and not caller.is_maintenance:
+    is_connection = bool(start.connector_type)
+    if wait and status == Status.QUEUED and not caller.is_maintenance and not is_connection:
         # The parent's slot passes to its child, which this host starts at once.
         columns |= {"host_id": caller.host_id, "attempt": 1}
         moves.create(Status.RUNNING, columns)
         return wait_for(caller, [key], [Status.RUNNING], wait, single=True, started=(key,))
     starts_here = (
         status == Status.QUEUED
-        and caller.has_room
+        and (caller.has_room or is_connection)
         and not caller.is_maintenance
-        and hosting.has_free_slot(caller.host_id)
+        and hosting.has_free_slot(caller.host_id, of_connections=is_connection)
     )
     if starts_here:  # without the queue's round trip
         columns |= {"host_id": caller.host_id, "attempt": 1}
         status = Status.RUNNING
     created_at = moves.create(status, columns)
     if wait and status != Status.CREATED:
-        return wait_for(caller, [key], [status], wait, single=True)
+        started = (key,) if starts_here else ()
+        return wait_for(caller, [key], [status], wait, single=True, started=started)
     made = {**columns, "status": str(status), "created_at": created_at}
     value = {name: made.get(name) for name in SNAPSHOT}
     return Started(value, key) if starts_here else value

@@ -1,0 +1,7 @@
+"""App declaration of connectors."""
+
+from django.apps import AppConfig
+
+
+class ConnectorsConfig(AppConfig):
+    name = "connectors"

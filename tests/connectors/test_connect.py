@@ -1,0 +1,140 @@
+"""A flow connects: the connection is a child, carried out in the worker without a process of its own."""
+
+import asyncio
+
+import pytest
+
+from executions.lifecycle import Reason, Status
+from executions.models import Execution, Transition
+from executions.operations import cancel_execution
+from tests.connectors.servers import Answer, Asked, Web, as_json
+from tests.executions.cluster import Fleet
+from tests.executions.stage import Stage, wait_until
+
+pytestmark = pytest.mark.process
+
+
+def test_a_flow_gets_the_answer(play: Stage, web: Web) -> None:
+    url = web.page("/answer", as_json({"pi": 3.14}))
+    parent = play.run(
+        "child = this.connect(connector_type='REST', url=inputs['url'])\n"
+        "older = this.task('REST', url=inputs['url'], name='Older')\n"
+        "return [child.get('output_value')['json'], older.get('output_value')['status_code']]",
+        inputs={"url": url},
+    )
+    assert (parent.status, parent.output_value) == (Status.ENDED_SUCCESS, [{"pi": 3.14}, 200]), parent.message
+    first, second = play.children(parent)
+    assert (first.type, first.connector_type, first.name) == ("CONNECTION", "REST", "REST")
+    assert (first.status, first.message, first.attempt) == (Status.ENDED_SUCCESS, "200 Said", 1)
+    assert second.name == "Older"
+
+
+def test_a_failure_is_told(play: Stage, web: Web) -> None:
+    url = web.page("/gone", Answer(410, body=b"it went"))
+    parent = play.run("this.connect(connector_type='REST', url=inputs['url'])", inputs={"url": url})
+    child = play.children(parent)[0]
+    assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.FAILED)
+    assert "410 Said" in child.message and "200, 201" in child.message
+    assert child.output_value["text"] == "it went"
+    assert parent.status == Status.ENDED_ERROR and "DependencyFailedError" in parent.message
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({}, "'url' is a required property"),
+        ({"url": "http://127.0.0.1:1/", "ulr": 1}, "'ulr' was unexpected"),
+    ],
+)
+def test_wrong_inputs_are_named(play: Stage, inputs: dict[str, object], words: str) -> None:
+    parent = play.run("this.connect(connector_type='REST', inputs=inputs, wait='ALL_ENDED')", inputs=inputs)
+    child = play.children(parent)[0]
+    assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.INPUT_INVALID)
+    assert words in child.message
+
+
+def test_many_wait_at_the_same_time_and_take_no_slot(fleet: Fleet, stage: Stage, web: Web) -> None:
+    fleet.have(workers=1, slots=1)
+    gate = asyncio.Event()
+
+    async def page(asked: Asked) -> Answer:
+        if len(web.asked["/gate"]) == 60:
+            gate.set()  # all have come: none waits for another's end
+        await gate.wait()
+        return as_json(1)
+
+    url = web.page("/gate", page)
+    parent = stage.run(
+        "many = [this.connect(connector_type='REST', url=inputs['url'], wait=False) for _ in range(60)]\n"
+        "this.wait_for(many)",
+        inputs={"url": url},
+    )
+    assert parent.status == Status.ENDED_SUCCESS, parent.message
+    assert web.most_at_once >= 60
+
+
+def test_it_is_cancelled_and_its_time_is_limited(play: Stage, web: Web) -> None:
+    async def never(asked: Asked) -> Answer:
+        await asyncio.sleep(600)
+        return Answer()
+
+    url = web.page("/never", never)
+    body = "this.connect(connector_type='REST', url=inputs['url'], total_timeout=600)"
+    parent = play.start(body, inputs={"url": url})
+    child = wait_until(lambda: Execution.objects.filter(parent=parent, status=Status.RUNNING).first())
+    cancel_execution(child, by=play.cast.root)
+    play.ended(child)
+    assert (child.status, child.reason) == (Status.ENDED_CANCELLED, Reason.CANCELLED)
+    assert play.ended(parent).status == Status.ENDED_ERROR
+
+    limited = body.replace("total_timeout=600", "total_timeout=600, max_runtime_minutes=0.005")
+    parent = play.run(limited, inputs={"url": url})
+    child = play.children(parent)[0]
+    assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.TIMEOUT)
+
+
+def slow(url: str, method: str) -> dict[str, object]:
+    return {"url": url, "method": method, "total_timeout": 600}
+
+
+@pytest.mark.parametrize(("method", "is_repeated"), [("get", True), ("post", False)])
+def test_a_lost_worker(fleet: Fleet, stage: Stage, web: Web, method: str, is_repeated: bool) -> None:
+    worker = fleet.have(workers=1, slots=2)[0]
+
+    async def slow_at_first(asked: Asked) -> Answer:
+        if len(web.asked["/slow"]) == 1:
+            await asyncio.sleep(600)
+        return as_json("at last")
+
+    url = web.page("/slow", slow_at_first)
+    parent = stage.start("this.connect(connector_type='REST', inputs=inputs)", inputs=slow(url, method))
+    wait_until(lambda: web.asked["/slow"])
+    worker.kill("host")
+    stage.ended(parent)
+    child = stage.children(parent)[0]
+    news = list(Transition.objects.filter(execution=child).order_by("version").values_list("new", "reason"))
+    if is_repeated:
+        assert (child.status, child.attempt, len(web.asked["/slow"])) == (Status.ENDED_SUCCESS, 2, 2), news
+    else:
+        assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.INTERRUPTED), news
+        assert len(web.asked["/slow"]) == 1
+
+
+@pytest.mark.parametrize(("method", "is_repeated"), [("get", True), ("post", False)])
+def test_a_stopped_worker(fleet: Fleet, stage: Stage, web: Web, method: str, is_repeated: bool) -> None:
+    worker = fleet.have(workers=1, slots=2)[0]
+
+    async def slow_at_first(asked: Asked) -> Answer:
+        if len(web.asked["/stopped"]) == 1:
+            await asyncio.sleep(600)
+        return as_json("at last")
+
+    url = web.page("/stopped", slow_at_first)
+    parent = stage.start("this.connect(connector_type='REST', inputs=inputs)", inputs=slow(url, method))
+    wait_until(lambda: web.asked["/stopped"])
+    assert worker.stop() == 0
+    fleet.have(workers=1, slots=2)
+    stage.ended(parent)
+    child = stage.children(parent)[0]
+    reason = "" if is_repeated else Reason.INTERRUPTED
+    assert (child.reason, len(web.asked["/stopped"])) == (reason, 2 if is_repeated else 1)
