@@ -31,7 +31,9 @@ def list_flows(flows: "QuerySet[Flow]", parameters: Mapping[str, Any]) -> KeyPag
         flows = flows.filter(project_id=project_id)
     if "problems" in parameters:
         flows = flows.filter(has_syntax_error=True)
-    flows = flows.select_related("project", "bundle", "modified_by", "deleted_by").defer("script", "input_schema")
+    flows = flows.select_related("project", "bundle", "modified_by", "deleted_by").defer(
+        "script", "input_schema"
+    )
     flows = flows.annotate(latest=ArraySubquery(_latest_executions()))
     if in_trash:
         return page_by_key(flows, parameters, "id", descending=True)

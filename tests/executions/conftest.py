@@ -58,8 +58,8 @@ def hosts(stage: Stage) -> Iterator[Callable[..., StandIn]]:
     """Returns a maker of stand-ins for hosts, which give up what they still hold when the test is over."""
     made: list[StandIn] = []
 
-    def make(slots: int = 4) -> StandIn:
-        made.append(StandIn(slots))
+    def make(slots: int = 4, connections: int = 0) -> StandIn:
+        made.append(StandIn(slots, connections))
         return made[-1]
 
     try:

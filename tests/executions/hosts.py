@@ -24,8 +24,8 @@ FAILURE = Outcome(Status.ENDED_ERROR, "raised", "it failed")
 class StandIn:
     """A host with a real lease. Executions are known by id; attempts are read where they are needed."""
 
-    def __init__(self, slots: int = 4) -> None:
-        self.lease = Lease(Process.Role.HOST, slots=slots)
+    def __init__(self, slots: int = 4, connections: int = 0) -> None:
+        self.lease = Lease(Process.Role.HOST, slots=slots, connections=connections)
         self.id = self.lease.id
         self._calls = 0
 
@@ -104,7 +104,7 @@ def sweep() -> list[UUID]:
 
 def clear_queue() -> None:
     """End what is still queued: one that began and was cancelled is resumed once more by a host, to hear of it."""
-    broom = StandIn(slots=10_000)
+    broom = StandIn(slots=10_000, connections=10_000)
     while held := broom.claim():
         broom.end(*held, outcome=CANCELLED)
     broom.leave()
