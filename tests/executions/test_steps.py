@@ -71,13 +71,8 @@ def test_they_are_claimed_beside_the_slots(stage: Stage, host: StandIn) -> None:
 
 
 def test_a_step_ends_it_or_lets_it_rest(stage: Stage, host: StandIn, offer: Callable[[Step], None]) -> None:
-    offer(
-        lambda task: (
-            Rest(Status.SLEEPING, {"kind": "time"}, 0.0)
-            if task.attempt == 1
-            else Outcome(Status.ENDED_SUCCESS)
-        )
-    )
+    rest, end = Rest(Status.SLEEPING, {"kind": "time"}, 0.0), Outcome(Status.ENDED_SUCCESS)
+    offer(lambda task: rest if task.attempt == 1 else end)
     execution = write_down(stage)
     assert host.claim() == [execution.pk]
     assert take_step(host.id, taken_on(host, execution.pk)) is None
