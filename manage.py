@@ -8,6 +8,8 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
+from django.core.exceptions import ImproperlyConfigured
+
 from engine_site.embedded_postgres import EmbeddedPostgres
 from engine_site.environment import CannotStart, Environment, read_environment
 from engine_site.launch import launch
@@ -36,7 +38,7 @@ def main() -> None:
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
-    except CannotStart as error:
+    except (CannotStart, ImproperlyConfigured) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
 

@@ -43,6 +43,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Flows", "code", "flows_flow"),
                     _entry("Projects", "folder", "projects_project"),
                     _entry("Bundles", "deployed_code", "projects_bundle"),
+                    _entry("Configuration", "tune", "records_manualvalue"),
                 ],
             },
             {

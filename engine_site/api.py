@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access import api as access
+from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
 from executions import api as executions
 from executions import control_api as control
@@ -61,6 +62,7 @@ urlpatterns = [
     *projects.urlpatterns,
     *flows.urlpatterns,
     *executions.urlpatterns,
+    *configuration.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
     path("docs", api_docs, name="api-docs"),
     path("formSchema.json", FormSchema.as_view()),

@@ -14,7 +14,9 @@ class EngineSiteConfig(AppConfig):
     name = "engine_site"
 
     def ready(self) -> None:
-        """Wait, in a part that the supervisor started early, until it has brought the database up to date."""
+        """Offer options; and wait, in a part that the supervisor started early, until the database is up to date."""
+        from engine_site import options  # noqa: F401  (offers them)
+
         gate = os.environ.pop(GATE, "")
         if gate:
             # Nothing is ever written: the end of the pipe is the word to go on.

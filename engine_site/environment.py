@@ -1,6 +1,7 @@
 """Reads the settings that come from the environment, and refuses unsafe ones in production.
 
-`settings.py`, `manage.py` and the supervisor call it; it knows no Django setting and starts nothing.
+`settings.py`, `manage.py` and the supervisor call it; it knows no Django setting and starts nothing. What can also be
+set by hand while everything runs is offered by the apps: see `records.configuration`.
 
 | variable | default | meaning |
 |---|---|---|
@@ -13,16 +14,13 @@
 | `WORKERS` | 1 on up to 2 cores, else half the cores | worker clusters; each is one execution host |
 | `SLOTS` | `16` | executions that one worker runs at the same time |
 | `CONNECTIONS` | `250` | connections that one worker has under way at the same time; they take no slot |
-| `SLEEP_MAX_SECONDS` | `60` | an execution that waits for longer than this leaves memory until its wait is over |
-| `MAX_RESIDENT` | `500` | executions that one worker keeps in memory; beyond it, waiting ones leave at once |
 | `ENGINE_ENV` | `development` | `development` or `production`: production refuses unsafe settings |
-| `ENGINE_ENV_NAME` | the value of `ENGINE_ENV` | what `system.get_env_name()` tells the flows |
 | `ALLOWED_HOSTS` | localhost and `HOST` | comma-separated host names that the site answers to |
 | `CSRF_TRUSTED_ORIGINS` | none | comma-separated origins, such as `https://engine.example.org` |
 | `BEHIND_TLS` | `true` in production | cookies go over HTTPS only, and the proxy's `X-Forwarded-Proto` is believed |
 | `DEBUG` | `false` | Django's debug pages; never in production |
 | `LOG_FORMAT` | `text` | `text` or `json` |
-| `LOG_LEVEL` | `INFO` | DEBUG, INFO, WARNING, ERROR or CRITICAL |
+| `LOG_LEVEL` | `INFO` | DEBUG, INFO, WARNING, ERROR or CRITICAL; can also be set by hand |
 | `ENGINE_ROLE` | `command` | `web`, `worker` or `command`; set by the supervisor |
 """
 
@@ -68,10 +66,7 @@ class Environment:
     workers: int
     slots: int
     connections: int
-    sleep_max_seconds: int
-    max_resident: int
     kind: str
-    name: str
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
     behind_tls: bool
@@ -136,10 +131,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         workers=number("WORKERS", 1 if cores <= 2 else cores // 2, 1, 512),
         slots=number("SLOTS", 16, 1, 10_000),
         connections=number("CONNECTIONS", 250, 1, 10_000),
-        sleep_max_seconds=number("SLEEP_MAX_SECONDS", 60, 0, 86_400),
-        max_resident=number("MAX_RESIDENT", 500, 1, 100_000),
         kind=kind,
-        name=text("ENGINE_ENV_NAME", kind),
         allowed_hosts=hosts or [*LOCAL_HOSTS, *([] if host in {"0.0.0.0", "::"} else [host])],
         csrf_trusted_origins=several("CSRF_TRUSTED_ORIGINS"),
         behind_tls=truth("BEHIND_TLS", kind == "production"),

@@ -47,6 +47,12 @@ class TextFormatter(logging.Formatter):
         return True
 
 
+def set_level(level: str) -> None:
+    """Let this process log from this level on."""
+    for name in ("", "django"):
+        logging.getLogger(name).setLevel(level)
+
+
 def logging_settings(log_format: str, level: str, role: str) -> dict[str, Any]:
     """Return the `LOGGING` setting: everything to standard error, in the asked format."""
     return {

@@ -25,12 +25,10 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.csrf_trusted_origins
 
 ENGINE_DATA = ENVIRONMENT.data
-ENGINE_ENV_NAME = ENVIRONMENT.name
+ENGINE_ENV = ENVIRONMENT.kind
 ENGINE_ROLE = ENVIRONMENT.role
 ENGINE_SLOTS = ENVIRONMENT.slots
 ENGINE_CONNECTIONS = ENVIRONMENT.connections
-ENGINE_SLEEP_MAX_SECONDS = ENVIRONMENT.sleep_max_seconds
-ENGINE_MAX_RESIDENT = ENVIRONMENT.max_resident
 ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
 
 # -- Apps and doors ---------------------------------------------------------------------------------------

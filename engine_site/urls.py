@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("engine_site.pages")),
     path("", include("access.urls")),
     path("projects/", include("projects.urls")),
+    path("configuration/", include("engine_site.configuration_views")),
     path("bundles/", include("projects.bundle_urls")),
     path("flows/", include("flows.urls")),
     path("executions/", include("executions.urls")),

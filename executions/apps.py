@@ -8,4 +8,7 @@ class ExecutionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from executions import kinds  # noqa: F401  (offers its record types)
+        from executions import (  # noqa: F401  (offer record types and options)
+            kinds,
+            options,
+        )

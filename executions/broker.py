@@ -20,6 +20,7 @@ from executions.hosting import claim, queue_due
 from executions.lease import Lease
 from executions.models import HEARTBEAT_SECONDS, Process
 from executions.tasks import run
+from records import configuration
 
 logger = logging.getLogger("engine.worker")
 
@@ -90,6 +91,7 @@ class ExecutionBroker(ORM):
             self._lease = Lease(Process.Role.WORKER, channels=(READY,))
         if now > self._beat_at:
             self._beat_at = now + HEARTBEAT_SECONDS
+            configuration.refresh()
         return self._lease
 
 

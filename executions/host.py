@@ -35,6 +35,7 @@ from executions.moves import Outcome
 from executions.outcome import Death, decide_outcome, last_words
 from executions.savepoints import SOFT_LIMIT, Journal, Request, load_journals
 from executions.zygote import Exited, Zygote
+from records import configuration
 
 logger = logging.getLogger("engine.host")
 
@@ -258,7 +259,7 @@ class Host:
 
     def _on_call(self, run: HostedRun, request: Request) -> None:
         if request.call == "begin":
-            self._reply(run, 0, {"value": run.beginning(settings.ENGINE_ENV_NAME)})
+            self._reply(run, 0, {"value": run.beginning(configuration.value("ENGINE_ENV_NAME"))})
             return
         if run.parked_by is not None:
             raise ChannelBroken("a call while another one waits for its answer")
@@ -353,8 +354,8 @@ class Host:
             )
         if run.pause_requested:
             self._pause(run)
-        is_crowded = len(self.runs) > settings.ENGINE_MAX_RESIDENT
-        stay = 0 if is_crowded else settings.ENGINE_SLEEP_MAX_SECONDS
+        is_crowded = len(self.runs) > configuration.value("MAX_RESIDENT")
+        stay = 0 if is_crowded else configuration.value("SLEEP_MAX_SECONDS")
         self._loop.after(stay, lambda: self._unload(run) if run.is_parked_in(turn) else None)
         if parked.started:
             self._begin(list(parked.started))
@@ -690,6 +691,7 @@ class Host:
         if not self.lease.beat():
             raise RuntimeError("this host's lease was ended: it was frozen or cut off for too long")
         self._adopt(self._look_around())
+        configuration.refresh()
 
     def _sweep(self) -> None:
         if hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS):

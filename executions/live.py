@@ -28,6 +28,7 @@ from executions.lifecycle import ENDED, Status
 from executions.log_reading import last_numbers, read_lines
 from executions.models import HEARTBEAT_SECONDS, Execution, Process, Transition
 from executions.snapshots import read_rows
+from records import configuration
 
 logger = logging.getLogger("engine.live")
 
@@ -248,6 +249,7 @@ class Ear:
 
         Ids are not in commit order, so each is looked at twice, some seconds apart.
         """
+        configuration.refresh()
         if not hub.subscribers():
             newest = Transition.objects.order_by("-id").values_list("id", flat=True).first()
             connection.close()

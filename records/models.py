@@ -1,4 +1,7 @@
-"""The base of every record: id, name, audit fields and trash. Apps derive their tables from it."""
+"""The base of every record: id, name, audit fields and trash. Apps derive their tables from it.
+
+And the one table of this app, the values that are set by hand: see `records.configuration`.
+"""
 
 from typing import Any, Self
 
@@ -107,3 +110,15 @@ class RecordIsReadonly(ValidationError):
             bundle = record.bundle  # type: ignore[attr-defined]
             words = f"{record.name!r} came with the bundle {bundle.name!r} and is read-only. Change a duplicate of it."
         super().__init__({"is_readonly": words})
+
+
+class ManualValue(models.Model):
+    """What a person set for an option of the workspace's configuration."""
+
+    name = models.CharField(primary_key=True, max_length=64)
+    value = models.TextField(blank=True)
+    modified_at = models.DateTimeField(default=timezone.now)
+    modified_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"

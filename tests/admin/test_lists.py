@@ -20,6 +20,7 @@ from executions.operations import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from projects.models import Bundle
+from records.models import ManualValue
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
 
@@ -79,6 +80,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     Maintenance.objects.create(note="moving house")
     Payload.objects.create(sha256="5" * 64, value=["large"])
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
+    ManualValue.objects.create(name="MAX_RESIDENT", value="9")
     Bundle.objects.create(name="Tools", version="1", project=cast.default)
     SignInFailure.objects.create(username="root", address="127.0.0.1")
     Process.objects.create(role=Process.Role.HOST, pid=1, machine="here")

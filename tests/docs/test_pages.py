@@ -9,6 +9,7 @@ import flow_api
 from engine_site import environment
 from executions.kinds import EXECUTION
 from executions.lifecycle import ALIVE, Reason, Status, may_move
+from records import configuration
 from tests.docs.pages import PAGES, ROOT, page, table_after
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -35,6 +36,18 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_the_settings_are_those_of_the_code() -> None:
     described = table_after(environment.__doc__ or "", "knows no Django setting")
     assert table_after(page("docs/operations.md"), "## Settings") == described
+
+
+def test_the_options_are_those_of_the_code() -> None:
+    described = {
+        row[0].strip("`"): (row[1].strip("`"), row[2].replace("`", ""))
+        for row in table_after(page("docs/operations.md"), "## Configuration")
+    }
+    offered = {
+        name: (option.default, option.description.replace("`", ""))
+        for name, option in configuration._options.items()
+    }
+    assert described == offered
 
 
 def test_the_statuses_and_their_arrows_are_those_of_the_code() -> None:

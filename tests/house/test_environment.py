@@ -40,7 +40,6 @@ def test_everything_given_is_taken(tmp_path: Path) -> None:
             "HOST": "0.0.0.0",
             "WORKERS": "3",
             "SLOTS": "40",
-            "ENGINE_ENV_NAME": "staging",
             "CSRF_TRUSTED_ORIGINS": "https://a.example.org, https://b.example.org",
             "LOG_FORMAT": "json",
             "ENGINE_ROLE": "web",
@@ -48,7 +47,6 @@ def test_everything_given_is_taken(tmp_path: Path) -> None:
     )
     assert found.database_url == "postgresql://alice@db/engine"
     assert (found.host, found.port, found.workers, found.slots) == ("0.0.0.0", 9000, 3, 40)
-    assert found.name == "staging"
     assert found.csrf_trusted_origins == ["https://a.example.org", "https://b.example.org"]
     assert found.allowed_hosts == ["engine.example.org"]
     assert found.behind_tls
@@ -147,7 +145,7 @@ def test_the_table_in_the_docstring_names_every_variable() -> None:
     from engine_site import environment
 
     assert environment.__doc__ is not None
-    fields = {"data": "ENGINE_DATA", "kind": "ENGINE_ENV", "name": "ENGINE_ENV_NAME", "role": "ENGINE_ROLE"}
+    fields = {"data": "ENGINE_DATA", "kind": "ENGINE_ENV", "role": "ENGINE_ROLE"}
     fields |= {"given_secret_key": "SECRET_KEY", "admin_password": "ENGINE_ADMIN_PASSWORD"}
     for field in Environment.__dataclass_fields__:
         assert f"| `{fields.get(field, field.upper())}` |" in environment.__doc__
