@@ -25,18 +25,25 @@ def at_end(react: AtEnd) -> None:
     _at_end.append(react)
 
 
-def after_end(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
-    """Let waiters of these ended executions know and stop the children that belong to them.
+def after_end(
+    ids: list[UUID],
+    here: int | None = None,
+    *,
+    at_once: list[UUID] | None = None,
+    are_parents: bool = True,
+) -> list[tuple[UUID, int]]:
+    """Let waiters of these ended executions know and, unless they never had any, stop their children.
 
     A waiter in its host's memory is marked ready and its host is told; the host resumes it when a slot is free.
-    Returns the waiters that may go on, with their hosts; the host `here` is asking and needs no word.
+    Returns the waiters that may go on, with their hosts; the host `here` is asking and needs no word. Those of its
+    waiters that waited for nothing else go into `at_once` instead, not marked: the host has slots for them now.
     """
     woken: list[tuple[UUID, int]] = []
     while ids:
-        woken += wake_waiters(ids, here)
+        woken += wake_waiters(ids, here, at_once)
         for react in _at_end:
             woken += react(ids, here)
-        ids = stop_children(ids)
+        ids = stop_children(ids) if are_parents else []
     return woken
 
 
@@ -47,7 +54,8 @@ WITH gone AS (
     SELECT gone.waiter_id, bool_or(t.status <> 'ENDED_SUCCESS') AS failed
     FROM gone JOIN executions_execution t ON t.id = gone.target_id GROUP BY gone.waiter_id
 )
-SELECT e.id, c.failed FROM executions_execution e JOIN concerned c ON c.waiter_id = e.id
+SELECT e.id, c.failed, e.host_id, e.status = 'WAITING_FOR_DEPENDENCY' AND e.waiting_for->'count' = '1'
+FROM executions_execution e JOIN concerned c ON c.waiter_id = e.id
 ORDER BY e.id FOR NO KEY UPDATE OF e
 """
 
@@ -63,14 +71,21 @@ RETURNING e.id, e.host_id
 """
 
 
-def wake_waiters(ids: list[UUID], here: int | None = None) -> list[tuple[UUID, int]]:
+def wake_waiters(
+    ids: list[UUID], here: int | None = None, at_once: list[UUID] | None = None
+) -> list[tuple[UUID, int]]:
     """Mark the waiters whose wait is fulfilled by the end of `ids` ready; returns them with their hosts."""
-    released = fetch(_RELEASE, {"ids": ids})
-    if not released:
+    waiters, failed = [], []
+    for waiter, has_failed, host, waited_for_one in fetch(_RELEASE, {"ids": ids}):
+        if at_once is not None and waited_for_one and host == here:
+            at_once.append(waiter)
+            continue
+        waiters.append(waiter)
+        if has_failed:
+            failed.append(waiter)
+    if not waiters:
         return []
-    waiters = [row[0] for row in released]
-    woken = fetch(_FULFILLED, {"waiters": waiters, "failed": [row[0] for row in released if row[1]]})
-    return _call_back(woken, here)
+    return _call_back(fetch(_FULFILLED, {"waiters": waiters, "failed": failed}), here)
 
 
 _READY = """

@@ -14,7 +14,7 @@ from access.permissions import PermissionRefused
 from executions import hosting
 from executions.calls import control, records, starting, waiting
 from executions.calls.base import Caller, CallRefused, Parked, PutDown, Started, refusal
-from executions.calls.table import CALLS, offer_calls, take_up
+from executions.calls.table import CALLS, Call, offer_calls, take_up
 from executions.savepoints import HARD_LIMIT, Request, record
 
 __all__ = ["CallRefused", "Caller", "Parked", "PutDown", "Started", "answer", "go_on"]
@@ -50,6 +50,8 @@ def _answer(caller: Caller, request: Request) -> Any:
         raise CallRefused(
             "EngineException", f"An execution can make {HARD_LIMIT:,} calls; start children instead."
         )
+    if call.at_once is not None and (result := call.at_once(caller, request)) is not None:
+        return result
     if call.writes:
         return _recorded(caller, request, lambda: call.function(caller, request.arguments))
     value = call.function(caller, request.arguments)
@@ -89,9 +91,9 @@ def go_on(caller: Caller, request: Request) -> Any:
     return result
 
 
+CALLS["execution.start"] = Call(starting.start, at_once=starting.start_at_once)
 offer_calls(
     {
-        "execution.start": starting.start,
         "execution.run": starting.run,
         "execution.wait": waiting.wait,
         "execution.clone": starting.clone,

@@ -43,6 +43,8 @@ GRACE_SECONDS = 5.0  # between TERM and KILL
 REPLAY_SECONDS = 1.0  # for a run that is resumed only to be cancelled, to come to its next call
 COLLECT_SECONDS = 0.05  # log lines and announcements of this long go together
 SWEEP_SECONDS = 1.5
+LINGER_SECONDS = 0.001  # without a call, before ends that nobody here waits for are written down
+MOST_LINGER_SECONDS = 0.005
 LIMITS = {
     "memory_bytes": 1 << 30,
     "cpu_seconds": None,
@@ -78,6 +80,7 @@ class Host:
         self._ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
         self._resume_at = 0.0
         self._dead: list[HostedRun] = []
+        self._died_at = 0.0  # the first of them
         self._lines: list[Line] = []
         self._flush_due = False
         self._users: dict[UUID, tuple[float, User]] = {}
@@ -134,8 +137,8 @@ class Host:
 
     def _turn(self) -> None:
         rest = max(0.0, self._resume_at - time.monotonic()) if self._ready else 1.0
-        self._loop.turn(rest)
-        if self._dead:
+        is_busy = self._loop.turn(LINGER_SECONDS if self._dead else rest)
+        if self._dead and not (is_busy and self._may_linger()):
             self._bury()
         if self._ready and time.monotonic() >= self._resume_at:
             self._resume()
@@ -143,6 +146,15 @@ class Host:
             self._collected.rings = False
             self._slot_is_free()  # our own claimer need not wait for the note
             self._flush_soon()
+
+    def _may_linger(self) -> bool:
+        """Tell whether the dead can wait a moment for more of their kind: their ends share one commit."""
+        if time.monotonic() > self._died_at + MOST_LINGER_SECONDS or self._stopping:
+            return False
+        parents = (self.runs.get(run.assignment.parent_id) for run in self._dead if run.assignment.parent_id)
+        if any(parent is not None and parent.parked_by is not None for parent in parents):
+            return False
+        return any(run.parked_by is None and run.death is None for run in self.runs.values())
 
     def _close(self) -> None:
         self.zygote.close()
@@ -193,6 +205,7 @@ class Host:
             root_id=assignment.root_id,
             is_productive=assignment.is_productive,
             user=self._user(assignment.created_by_id),
+            may_have_children=assignment.has_journal,
             pending=journal.pending,
         )
         key = f"{assignment.id}:{assignment.attempt}"
@@ -454,11 +467,11 @@ class Host:
         self._let_go(run, paused)
         return bool(paused)
 
-    def _slot_is_free(self) -> None:
+    def _slot_is_free(self, rings: bool = True) -> None:
         """Let a run of ours go on, or else tell the claimer that there is room, if there is."""
         if self._ready:
             self._resume_at = 0.0
-        elif doorbell.doorbell is not None and self._running() < self.slots:
+        elif rings and doorbell.doorbell is not None and self._running() < self.slots:
             doorbell.doorbell.ring()
 
     def _running(self) -> int:
@@ -526,11 +539,15 @@ class Host:
                 run.death = Death(
                     event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes, event.error
                 )
+                if not self._dead:
+                    self._died_at = time.monotonic()
                 self._dead.append(run)
 
     def _bury(self) -> None:
         """End the executions whose processes are gone, together in one transaction."""
         dead, self._dead = self._dead, []
+        had_room = self._running() < self.slots
+        rings = True
         ends: list[tuple[UUID, int, Outcome]] = []
         for run in dead:
             self._drain(run)
@@ -550,22 +567,35 @@ class Host:
             )
             ends.append((run.id, run.assignment.attempt, outcome))
         if ends:
-            self._end(ends, [run.id for run in dead if not run.assignment.keeps_savepoints])
+            slots_left = self._end(ends, dead)
+            # Where there was room before, the claimer has taken what was queued since the queue was found empty.
+            rings = slots_left > 0 and not had_room
         self._flush_soon()
-        self._slot_is_free()
+        self._slot_is_free(rings)
 
     def _end(
-        self, ends: list[tuple[UUID, int, Outcome]], forgetful: list[UUID], *, of_connections: bool = False
-    ) -> None:
+        self,
+        ends: list[tuple[UUID, int, Outcome]],
+        dead: Iterable[HostedRun] = (),
+        *,
+        of_connections: bool = False,
+    ) -> int:
+        """Write these ends down and give their slots away; returns how many are left over."""
         lines, self._lines = self._lines, []
-
+        forgetful = [run.id for run in dead if not run.assignment.keeps_savepoints]
+        are_parents = any(run.caller.may_have_children for run in dead)
         takes_next = not self._stopping and not self._ready
 
         def work() -> tuple[hosting.Ended, dict[UUID, dict[str, Any]]]:
             with transaction.atomic():
                 write_lines(lines, self.lease.id)
                 done = hosting.end(
-                    self.lease.id, ends, forgetful, takes_next=takes_next, of_connections=of_connections
+                    self.lease.id,
+                    ends,
+                    forgetful,
+                    takes_next=takes_next,
+                    of_connections=of_connections,
+                    are_parents=are_parents,
                 )
                 return done, self._go_on(done.resumed)
 
@@ -581,6 +611,7 @@ class Host:
             self._mark_ready(key)
         if done.claimed:
             self._begin(done.claimed)
+        return done.slots_left
 
     def _crashed(self, run: HostedRun, cause: str) -> None:
         self._log(run, f"the process of this execution ended: {cause}", "warning")

@@ -16,7 +16,7 @@ from django.db import transaction
 from executions import moves
 from executions.announce import announce_ready
 from executions.database import fetch, from_jsonb, jsonb, transacted
-from executions.endings import after_end
+from executions.endings import after_end, wake
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
 
@@ -42,10 +42,9 @@ _FREE_CONNECTIONS = f"greatest(0, %(connections)s - {_RUNNING.format('NULL')})"
 def claim(host_id: int) -> list[Moved]:
     """Win executions for this host, as many as it has room for: by priority, then by the time they wait."""
     with transaction.atomic():
-        locked = fetch(_LOCK_HOST, (host_id,))
-        if not locked:
+        slots, connections = lock_host(host_id)
+        if not slots:
             return []
-        slots, connections = locked[0]
         return _claim(host_id, _FREE, _FREE_CONNECTIONS, {"slots": slots, "connections": connections})
 
 
@@ -69,13 +68,14 @@ def _claim(host_id: int, slots: str, connections: str, params: dict[str, Any]) -
     return moved
 
 
-def has_free_slot(host_id: int, *, of_connections: bool = False) -> bool:
-    """Tell whether this host has a free slot (or one more connection), and keep it so until the caller's
-    transaction is over."""
+def lock_host(host_id: int) -> tuple[int, int]:
+    """Lock this host's process row for the caller's transaction; returns its slots and how many connections it
+    carries, zeros when its lease has ended.
+
+    The RUNNING rows are counted in a later statement: only that one sees what the claimer took meanwhile.
+    """
     locked = fetch(_LOCK_HOST, (host_id,))
-    # A statement of its own after the lock: only then does it see what the claimer took meanwhile.
-    running = "SELECT " + _RUNNING.format("NULL" if of_connections else "NOT NULL")
-    return bool(locked) and fetch(running, {"host": host_id})[0][0] < locked[0][of_connections]
+    return locked[0] if locked else (0, 0)
 
 
 def queue_due(most: int = 500) -> float | None:
@@ -192,13 +192,13 @@ _RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + _NO_MAINTENANCE
 def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
     """Give free slots to these parked executions of ours, in this order; returns those that run again."""
     with transaction.atomic(savepoint=False):  # the host's own is around it
-        locked = fetch(_LOCK_HOST, (host_id,))
-        if not locked:
+        slots, _ = lock_host(host_id)
+        if not slots:
             raise LateWrite
         moved = moves.move(
             _RESUMABLE,
             Status.RUNNING,
-            {"ids": ids, "host": host_id, "slots": locked[0][0]},
+            {"ids": ids, "host": host_id, "slots": slots},
             tail=(
                 f"ORDER BY e.priority DESC, array_position(%(ids)s::uuid[], e.id) LIMIT {_FREE}"
                 " FOR NO KEY UPDATE"
@@ -378,6 +378,7 @@ class Ended:
     resumed: list[UUID]  # parked ones of ours that go on in the freed slots
     ready: list[UUID]  # parked ones of ours that may go on but got no slot
     claimed: list[UUID]  # the next of the queue, claimed for what slots were left
+    slots_left: int = 0  # given up and not taken by any of these
 
 
 def end(
@@ -387,13 +388,16 @@ def end(
     *,
     takes_next: bool = False,
     of_connections: bool = False,
+    are_parents: bool = True,
 ) -> Ended:
     """End our executions and hand their slots on: to our own waiters that this fulfils, then (`takes_next`) to the
     queue. The savepoints of `forgetful` ones go at once. All have processes, or (`of_connections`) none has: then
-    there is no slot to hand on, only the place of a connection."""
+    there is no slot to hand on, only the place of a connection. Unless they `are_parents`, none ever had a child."""
     resumed: list[Moved] = []
     claimed: list[Moved] = []
     ready: list[UUID] = []
+    taken: set[UUID] = set()
+    freed = 0
     with transaction.atomic(savepoint=False):  # the host's own is around it
         moved = moves.end_hosted(host_id, ends)
         ended = [row.id for row in moved]
@@ -401,7 +405,11 @@ def end(
         if ended:
             if forgetful:
                 drop_savepoints(forgetful)
-            ready = [waiter for waiter, host in after_end(ended, here=host_id) if host == host_id]
+            single: list[UUID] = []
+            can_hand_on = not of_connections and freed >= len(ended)
+            at_once = single if can_hand_on else None
+            woken = after_end(ended, host_id, at_once=at_once, are_parents=are_parents)
+            ready = [waiter for waiter, host in woken if host == host_id] + single
         if ready and freed and not of_connections:
             resumed = moves.move(
                 _RESUMABLE,
@@ -409,14 +417,18 @@ def end(
                 {"ids": ready, "host": host_id, "left": freed},
                 tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(left)s FOR NO KEY UPDATE",
             )
-            _forget_waits([row.id for row in resumed])
+            taken = {row.id for row in resumed}
+            _forget_waits([key for key in taken if key not in single])
+            if left := [key for key in single if key not in taken]:
+                wake(left, host_id)
         # No lock on the host is needed: these slots are given up in this very transaction.
         if takes_next and freed and of_connections:
             claimed = _claim(host_id, "0", "%(left)s", {"left": freed})
         elif takes_next and freed > len(resumed) and len(resumed) == len(ready):
             claimed = _claim(host_id, "%(left)s", "0", {"left": freed - len(resumed)})
-    taken = [row.id for row in resumed]
-    return Ended(ended, taken, [key for key in ready if key not in taken], [row.id for row in claimed])
+    slots_left = freed - len(resumed) - len(claimed)
+    still_ready = [key for key in ready if key not in taken]
+    return Ended(ended, list(taken), still_ready, [row.id for row in claimed], slots_left)
 
 
 def drop_savepoints(ids: list[UUID]) -> None:

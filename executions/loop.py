@@ -50,13 +50,15 @@ class Loop:
 
         self.after(seconds, again)
 
-    def turn(self, at_most: float = 1.0) -> None:
-        """Wait for something to happen, `at_most` so many seconds, and do what there is to do."""
+    def turn(self, at_most: float = 1.0) -> bool:
+        """Wait for something to happen, `at_most` so many seconds, and do it. Tells whether a source was readable."""
         rest = at_most
         if self._timers:
             rest = min(rest, self._timers[0][0] - time.monotonic())
-        for key, _events in self._selector.select(max(rest, 0.0)):
+        readable = self._selector.select(max(rest, 0.0))
+        for key, _events in readable:
             key.data()
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
+        return bool(readable)

@@ -90,8 +90,14 @@ def move(
     return moved
 
 
+# A script is stored with the first execution that runs it.
+_PIN = (
+    "script AS (INSERT INTO flows_script (sha256, text, created_at)"
+    " VALUES (%(script_id)s, %(script_text)s, now()) ON CONFLICT DO NOTHING), "
+)
+
 _CREATE = """
-WITH made AS (
+WITH {pin} made AS (
     INSERT INTO executions_execution ({columns}, version, created_at, started_at, ready_at, deadline_at)
     VALUES ({places}, 1, clock_timestamp(),
         CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() END,
@@ -109,29 +115,101 @@ SELECT created_at FROM made
 
 
 # A parameter used twice must have one type in both places.
-_CASTS = {"status": "varchar", "scheduled_for": "timestamptz", "max_runtime_minutes": "float8"}
+_CASTS = {
+    "status": "varchar",
+    "scheduled_for": "timestamptz",
+    "max_runtime_minutes": "float8",
+    "script_id": "varchar",
+}
 
 
 def _place(name: str) -> str:
     return f"%({name})s::{_CASTS[name]}" if name in _CASTS else f"%({name})s"
 
 
+def _row(columns: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
+        for name, value in columns.items()
+        if name != "script_text"
+    }
+
+
 def create(status: Status, columns: dict[str, Any]) -> datetime:
     """Write a new execution down in `status`, with its first history row, and tell about it.
 
-    JSON columns come as plain values. Returns when it was created.
+    JSON columns come as plain values, and "script_text" if the script is to be stored. Returns when it was created.
     """
-    params = {
-        name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
-        for name, value in columns.items()
-    }
-    params["status"] = str(status)
-    sql = _CREATE.format(columns=", ".join(params), places=", ".join(_place(name) for name in params))
-    created_at: datetime = fetch(sql, params)[0][0]
+    row = {**_row(columns), "status": str(status)}
+    pin = _PIN if "script_text" in columns else ""
+    sql = _CREATE.format(pin=pin, columns=", ".join(row), places=", ".join(map(_place, row)))
+    created_at: datetime = fetch(sql, {**row, "script_text": columns.get("script_text")})[0][0]
     if status in (Status.QUEUED, Status.SCHEDULED):
         announce_start(columns["id"])
     else:
         announce([columns["id"]])
+    return created_at
+
+
+_CREATE_HERE = """
+WITH fenced AS (
+    SELECT e.id FROM executions_execution e
+    WHERE e.id = %(caller)s AND e.host_id = %(host_id)s AND e.attempt = %(caller_attempt)s AND e.status = 'RUNNING'
+    AND NOT EXISTS (SELECT 1 FROM executions_maintenance) {condition} FOR NO KEY UPDATE
+), {pin} made AS (
+    INSERT INTO executions_execution ({columns}, version, created_at, started_at, deadline_at)
+    SELECT {places}, 1, clock_timestamp(), clock_timestamp(),
+        clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' FROM fenced
+    RETURNING id, attempt, created_at
+), begun AS (
+    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+    SELECT id, '', 'RUNNING', '', 1, attempt, clock_timestamp() FROM made
+), {also}
+SELECT created_at FROM made
+"""
+
+_PARKED = """
+awaited AS (
+    INSERT INTO executions_wait (waiter_id, target_id) SELECT fenced.id, made.id FROM fenced, made
+), parked AS (
+    UPDATE executions_execution e
+    SET status = 'WAITING_FOR_DEPENDENCY', reason = '', version = e.version + 1, waiting_for = %(waiting_for)s
+    FROM fenced WHERE e.id = fenced.id RETURNING e.id, e.version, e.attempt
+), waits AS (
+    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
+    SELECT id, 'RUNNING', 'WAITING_FOR_DEPENDENCY', '', version, attempt, clock_timestamp() FROM parked
+), """
+
+
+def create_here(
+    columns: dict[str, Any],
+    params: dict[str, Any],
+    *,
+    waiting_for: dict[str, Any] | None = None,
+    condition: str = "",
+    also: str,
+) -> datetime | None:
+    """Write a child down as RUNNING on its parent's host; with `waiting_for`, its parent waits for it from now on.
+
+    One statement for what a flow does most: the caller's fence, the child, the wait, both histories, and what is
+    `also` to be written (an INSERT from the CTE `fenced`). `params`: "caller", "caller_attempt" and those of `also`
+    and of `condition`. Returns None, and nothing is written, when the caller is fenced out, in maintenance, or when
+    the condition does not hold.
+    """
+    row = {**_row(columns), "status": str(Status.RUNNING)}
+    sql = _CREATE_HERE.format(
+        pin=_PIN if "script_text" in columns else "",
+        columns=", ".join(row),
+        places=", ".join(map(_place, row)),
+        condition=condition,
+        also=(_PARKED if waiting_for else "") + also,
+    )
+    values = {"script_text": columns.get("script_text"), "waiting_for": jsonb(waiting_for)}
+    made = fetch(sql, {**row, **params, **values})
+    if not made:
+        return None
+    announce([columns["id"], params["caller"]] if waiting_for else [columns["id"]])
+    created_at: datetime = made[0][0]
     return created_at
 
 

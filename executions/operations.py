@@ -106,7 +106,10 @@ def find_started(key: str | None, digest: str | None, *, by: Any) -> Execution |
 
 
 def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Status]:
-    """Check a start and return the columns of its row and its first status. Writes nothing but the script."""
+    """Check a start and return the columns of its row and its first status, for `moves.create`. Writes nothing.
+
+    "script_text" is among them when the script may not be stored yet.
+    """
     project_id = _place(start, by)
     if start.forked_from is None:  # a fork's input was good when it was given
         _check_input(start)
@@ -117,9 +120,12 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     flow = start.flow
     if start.connector_type not in ("", *MODULES):
         raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
-    script_hash = start.script_hash
-    if script_hash is None and not start.connector_type:
-        script_hash = flow.pinned_id if flow else Script.pin(_script_text(start))
+    script_hash, script_text = start.script_hash, None
+    if script_hash is None and flow:
+        script_hash = flow.pinned_id
+    elif script_hash is None and not start.connector_type:
+        script_text = _script_text(start)
+        script_hash = Script.digest(script_text)
     if start.savepoint_retention not in (None, *SavepointRetention.values):
         allowed = ", ".join(SavepointRetention.values)
         raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
@@ -166,6 +172,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "idempotency_key": start.idempotency_key,
         "idempotency_digest": start.idempotency_digest,
     }
+    if script_text is not None:
+        columns["script_text"] = script_text
     return columns, _first_status(start)
 
 

@@ -30,22 +30,56 @@ class Request:
     log_seq: int = 0
 
 
-_INSERT = """
+_COLUMNS = """
 INSERT INTO executions_savepoint
     (execution_id, number, attempt, call, digest, line, name, is_pending, value, payload_id, error, seen,
     log_seq, at)
-SELECT id, %(number)s, attempt, %(call)s, %(digest)s, %(line)s, %(name)s, %(pending)s, %(value)s::text::jsonb,
+SELECT id, %(number)s, %(attempt)s, %(call)s, %(digest)s, %(line)s, %(name)s, %(pending)s, %(value)s::text::jsonb,
     %(payload)s, %(error)s, %(seen)s, %(log_seq)s, clock_timestamp()
-FROM executions_execution
+"""
+
+_INSERT = (
+    _COLUMNS
+    + """FROM executions_execution
 WHERE id = %(id)s AND host_id = %(host)s AND attempt = %(attempt)s AND ended_at IS NULL FOR SHARE
 RETURNING 1
 """
+)
 
 _FILL_IN = """
 UPDATE executions_savepoint SET is_pending = false, value = %(value)s::text::jsonb, payload_id = %(payload)s,
     error = %(error)s, at = clock_timestamp(), attempt = %(attempt)s
 WHERE execution_id = %(id)s AND number = %(number)s RETURNING 1
 """
+
+
+def as_part(
+    caller: Any, request: Request, *, value: Any = None, pending: dict[str, Any] | None = None, adds: str = ""
+) -> tuple[str, dict[str, Any]]:
+    """Return the record of a call as a part of one statement with its effect, and its parameters.
+
+    The part is an INSERT from the CTEs `fenced` (the caller) and `made`; `adds` is SQL that adds to the value.
+    """
+    columns = _COLUMNS.replace("SELECT id", "SELECT fenced.id").replace(
+        "::text::jsonb", f"::text::jsonb{adds}"
+    )
+    stored = _stored(value if pending is None else pending)
+    params = {**_asked(request), **stored, "attempt": caller.attempt, "pending": pending is not None}
+    sql = f"savepoint AS ({columns} FROM fenced, made)".replace("%(", "%(savepoint_")
+    return sql, {f"savepoint_{name}": each for name, each in params.items()}
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "number": request.number,
+        "call": request.call[:64],
+        "digest": request.digest[:32],
+        "line": request.line,
+        "name": None,
+        "error": None,
+        "seen": jsonb(request.seen or None),
+        "log_seq": request.log_seq,
+    }
 
 
 def record(
@@ -62,9 +96,11 @@ def record(
         "id": caller.id,
         "host": caller.host_id,
         "attempt": caller.attempt,
-        "number": request.number,
+        **_asked(request),
         **_stored(value if pending is None else pending),
         "error": jsonb(error),
+        "name": name,
+        "pending": pending is not None,
     }
     if caller.pending is not None and caller.pending[0] == request.number:
         if pending is not None:
@@ -72,15 +108,6 @@ def record(
         caller.pending = None
         written = fetch(_FILL_IN, params)
     else:
-        params |= {
-            "call": request.call[:64],
-            "digest": request.digest[:32],
-            "line": request.line,
-            "name": name,
-            "pending": pending is not None,
-            "seen": jsonb(request.seen or None),
-            "log_seq": request.log_seq,
-        }
         written = fetch(_INSERT, params)
         if pending is not None:
             caller.pending = (request.number, pending)

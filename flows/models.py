@@ -21,10 +21,15 @@ class Script(models.Model):
     def __str__(self) -> str:
         return self.sha256[:12]
 
+    @staticmethod
+    def digest(text: str) -> str:
+        """Return the key of the row that holds `text`."""
+        return hashlib.sha256(text.encode()).hexdigest()
+
     @classmethod
     def pin(cls, text: str) -> str:
         """Store `text` unless it is there already and return its SHA-256, the key of its row."""
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = cls.digest(text)
         # Plain SQL: a flow that starts many children of one script asks this each time.
         with connection.cursor() as cursor:
             cursor.execute(

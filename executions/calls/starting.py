@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from access.permissions import Operation
 from executions import hosting, moves
 from executions.announce import announce_ready
@@ -11,6 +13,7 @@ from executions.calls.base import (
     SNAPSHOT,
     Caller,
     CallRefused,
+    Parked,
     Started,
     find_execution,
     find_flow,
@@ -21,14 +24,19 @@ from executions.calls.base import (
     snapshot,
     whole_of,
 )
-from executions.calls.waiting import wait_for, wait_on
+from executions.calls.waiting import as_data, shown, wait_for, wait_on
 from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import Start, like, prepare, run_created
 from executions.pausing import resume_executions
+from executions.savepoints import Request, as_part
 
 
 def start(caller: Caller, arguments: dict[str, Any]) -> Any:
+    return _launch(caller, *_wanted(caller, arguments))
+
+
+def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | None]:
     fields = dict(arguments.get("fields") or {})
     wait = return_when_of(arguments.get("wait"))
     orphan = fields.pop("orphan", None)
@@ -54,7 +62,59 @@ def start(caller: Caller, arguments: dict[str, Any]) -> Any:
         raise CallRefused(
             "InvalidInputError", f"These options cannot be set here: {', '.join(sorted(fields))}."
         )
-    return _launch(caller, wanted, wait)
+    return wanted, wait
+
+
+_HAS_ROOM = (
+    "AND (SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host_id)s AND r.status = 'RUNNING'"
+    " AND r.script_id IS {}) < %(room)s"
+)
+
+
+def start_at_once(caller: Caller, request: Request) -> Any:
+    """Start a child that this host runs now, with the record of the call in the same statement.
+
+    This is what flows do most. Returns None, with nothing done, when it takes more than that.
+    """
+    is_connection = request.arguments.get("type") == "CONNECTION"
+    if not (caller.has_room or is_connection or request.arguments.get("wait")):
+        return None
+    wanted, wait = _wanted(caller, request.arguments)
+    columns, status = prepare(wanted, by=caller.user, origin=Execution.Origin.EXECUTION)
+    if status != Status.QUEUED:
+        return None
+    columns |= {"host_id": caller.host_id, "attempt": 1}
+    key: UUID = columns["id"]
+    waiting_for: dict[str, Any] | None = None
+    result: Any
+    if wait:
+        waiting_for, written = shown([key], wait), as_data([key], wait, single=True)
+        result = Parked(written, started=(key,))
+        record, params = as_part(caller, request, pending=written)
+    else:
+        value = {name: columns.get(name) for name in SNAPSHOT} | {"status": str(Status.RUNNING)}
+        result = Started(value, key)
+        added = " || jsonb_build_object('created_at', made.created_at)"
+        record, params = as_part(caller, request, value=value, adds=added)
+    params |= {"caller": caller.id, "caller_attempt": caller.attempt}
+    if wait and not is_connection:  # the parent's slot passes to its child
+        made = moves.create_here(columns, params, waiting_for=waiting_for, also=record)
+    else:
+        has_room = _HAS_ROOM.format("NULL" if is_connection else "NOT NULL")
+        with transaction.atomic():
+            # The room is counted in a statement of its own after the lock: see `hosting.lock_host`.
+            params["room"] = hosting.lock_host(caller.host_id)[is_connection]
+            made = moves.create_here(
+                columns, params, waiting_for=waiting_for, condition=has_room, also=record
+            )
+    if made is None:
+        return None
+    if wait:
+        caller.pending = (request.number, written)
+    else:
+        value["created_at"] = made
+    caller.may_have_children = True
+    return result
 
 
 def _connector_type(arguments: dict[str, Any]) -> str:
@@ -68,28 +128,12 @@ def _connector_type(arguments: dict[str, Any]) -> str:
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
     columns, status = prepare(start, by=caller.user, origin=Execution.Origin.EXECUTION)
     key: UUID = columns["id"]
-    is_connection = bool(start.connector_type)
-    if wait and status == Status.QUEUED and not caller.is_maintenance and not is_connection:
-        # The parent's slot passes to its child, which this host starts at once.
-        columns |= {"host_id": caller.host_id, "attempt": 1}
-        moves.create(Status.RUNNING, columns)
-        return wait_for(caller, [key], [Status.RUNNING], wait, single=True, started=(key,))
-    starts_here = (
-        status == Status.QUEUED
-        and (caller.has_room or is_connection)
-        and not caller.is_maintenance
-        and hosting.has_free_slot(caller.host_id, of_connections=is_connection)
-    )
-    if starts_here:  # without the queue's round trip
-        columns |= {"host_id": caller.host_id, "attempt": 1}
-        status = Status.RUNNING
+    caller.may_have_children = True
     created_at = moves.create(status, columns)
     if wait and status != Status.CREATED:
-        started = (key,) if starts_here else ()
-        return wait_for(caller, [key], [status], wait, single=True, started=started)
+        return wait_for(caller, [key], [status], wait, single=True)
     made = {**columns, "status": str(status), "created_at": created_at}
-    value = {name: made.get(name) for name in SNAPSHOT}
-    return Started(value, key) if starts_here else value
+    return {name: made.get(name) for name in SNAPSHOT}
 
 
 def run(caller: Caller, arguments: dict[str, Any]) -> Any:

@@ -13,11 +13,13 @@ Function = Callable[[Caller, dict[str, Any]], Any]
 class Call:
     """One call: (caller, arguments) -> value, Parked, Started or PutDown. May raise CallRefused.
 
-    One that `writes` runs in one transaction with its savepoint, with the caller's row locked.
+    One that `writes` runs in one transaction with its savepoint, with the caller's row locked. `at_once` is tried
+    before that: (caller, request) -> the same, its savepoint written too; or None with nothing done.
     """
 
     function: Function
     writes: bool = True
+    at_once: Callable[[Caller, Any], Any] | None = None
 
 
 CALLS: dict[str, Call] = {}

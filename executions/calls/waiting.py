@@ -53,29 +53,32 @@ def wait_for(
     until: float | None = None,
     *,
     single: bool = False,
-    started: tuple[UUID, ...] = (),
 ) -> Parked:
     alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
     fetch(
         "INSERT INTO executions_wait (waiter_id, target_id) SELECT %s, unnest(%s::uuid[]) ON CONFLICT DO NOTHING",
         (caller.id, alive),
     )
-    waiting_for = {
-        "kind": "executions",
-        "return_when": return_when,
-        "count": len(alive),
-        "ids": [str(key) for key in alive[:10]],
-    }
     wake_in = None if until is None else max(until - time.time(), 0.0)
-    hosting.park(caller.id, Status.WAITING_FOR_DEPENDENCY, waiting_for, wake_in)
-    wait = {
+    hosting.park(caller.id, Status.WAITING_FOR_DEPENDENCY, shown(alive, return_when), wake_in)
+    return Parked(as_data(ids, return_when, single, until), wake_in=wake_in)
+
+
+def shown(ids: list[UUID], return_when: str) -> dict[str, Any]:
+    """Return what people see of a wait for these living executions."""
+    some = [str(key) for key in ids[:10]]
+    return {"kind": "executions", "return_when": return_when, "count": len(ids), "ids": some}
+
+
+def as_data(ids: list[UUID], return_when: str, single: bool, until: float | None = None) -> dict[str, Any]:
+    """Return a wait as it is written down, to be taken up by `wait_for_executions_again`."""
+    return {
         "kind": "executions",
         "ids": list(map(str, ids)),
         "return_when": return_when,
         "single": single,
         "until": until,
     }
-    return Parked(wait, wake_in=wake_in, started=started)
 
 
 def _waited(snapshots: list[dict[str, Any]], return_when: str, single: bool) -> Any:
