@@ -1,4 +1,4 @@
-"""The operator's door to users and API keys. Sign-in goes through the site's own page."""
+"""The operator's door to users and API keys; `access.admin_roles` has the roles. The site's own page signs in."""
 
 from typing import Any
 
@@ -14,9 +14,11 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from access import admin_roles  # noqa: F401  (registers its pages)
 from access.admin_lists import ReadOnlyAdmin, StaffAdmin
 from access.admin_parts import clock, link_to, link_to_list
 from access.models import ApiKey, SignInFailure, User
+from access.operations import user_roles
 
 
 def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -29,7 +31,7 @@ def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
 
 
 admin.site.login = _sign_in  # type: ignore[method-assign]
-admin.site.unregister(Group)  # what people may do is decided by staff and memberships, not by groups
+admin.site.unregister(Group)  # what people may do is decided by roles, not by groups
 
 
 @admin.register(User)
@@ -44,13 +46,13 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
     search_fields = ("username__istartswith", "email__istartswith")
     search_help_text = "User name or e-mail address, from its beginning"
     filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined", "keys", "memberships_held")
+    readonly_fields = ("last_login", "date_joined", "keys", "roles_held")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         (
             "What they may do",
-            {"fields": ("is_active", "is_staff", "is_superuser", "memberships_held", "keys")},
+            {"fields": ("is_active", "is_staff", "is_superuser", "roles_held", "keys")},
         ),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
@@ -74,12 +76,9 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
     def keys(self, user: User) -> str:
         return link_to_list(ApiKey, "Show the keys", user=user.pk)
 
-    @display(description="Memberships")
-    def memberships_held(self, user: User) -> str:
-        return (
-            ", ".join(f"{held.role} of {held.project}" for held in user.memberships.select_related("project"))
-            or "–"
-        )
+    @display(description="Roles")
+    def roles_held(self, user: User) -> str:
+        return ", ".join(map(str, user_roles(user.pk))) or "–"
 
 
 @admin.register(ApiKey)

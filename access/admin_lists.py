@@ -19,7 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from access.pages import words_of
-from access.permissions import PermissionRefused, is_unrestricted
+from access.permissions import Operation, PermissionRefused, may, may_anywhere, visible
 
 PAGE_ROWS = 50
 _MESSAGES_SHOWN = 5
@@ -58,7 +58,7 @@ class KeyChangeList(ChangeList):
 
 
 class StaffAdmin(ModelAdmin):
-    """An admin page for those who may do everything. Rows are never removed for good here, and never counted."""
+    """An admin page for staff, who may do here what their roles say. Rows are never removed for good, nor counted."""
 
     list_per_page = PAGE_ROWS
     show_full_result_count = False
@@ -69,16 +69,24 @@ class StaffAdmin(ModelAdmin):
     list_lookups: tuple[str, ...] = ()  # what the address of the list may filter by, besides its filters
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return is_unrestricted(request.user)
+        return self._is_allowed(request, Operation.READ)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_unrestricted(request.user)
+        return self._is_allowed(request, Operation.READ, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_unrestricted(request.user)
+        return self._is_allowed(request, Operation.CREATE)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_unrestricted(request.user)
+        return self._is_allowed(request, Operation.UPDATE, obj)
+
+    def _is_allowed(self, request: HttpRequest, operation: Operation, record: Any = None) -> bool:
+        if record is not None:
+            return may(request.user, operation, record)
+        return may_anywhere(request.user, operation, self.model)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        return visible(request.user, super().get_queryset(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

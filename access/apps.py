@@ -1,6 +1,9 @@
-"""App declaration of access."""
+"""App declaration of access. Sees to it that the default roles exist."""
+
+from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
@@ -9,3 +12,12 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from access import kinds  # noqa: F401  (offers its record types)
+
+        post_migrate.connect(_load_default_roles, sender=self)
+
+
+def _load_default_roles(using: str, **options: Any) -> None:
+    from access.default_roles import load_default_roles
+
+    if using == "default":
+        load_default_roles()

@@ -1,7 +1,10 @@
-"""User and API key as their doors see them: read only, keys have their own shape in `access.api`."""
+"""User, role, held role and API key as their doors see them; users and keys have further doors in `access.api`."""
 
-from access.models import ApiKey, User
+from access import operations
+from access.models import ApiKey, IdentityRole, Role, User
 from records.kinds import Kind, register
+
+AUDIT = ("created_at", "created_by_id", "modified_at", "modified_by_id", "deleted_at", "deleted_by_id")
 
 USER = register(
     Kind(
@@ -23,6 +26,38 @@ USER = register(
         has_trash=False,
     )
 )
+ROLE = register(
+    Kind(
+        name="role",
+        model=Role,
+        read=("id", "name", "description", "is_readonly", *AUDIT),
+        write=("name", "description", "is_readonly"),  # and its permissions, see `access.roles_api`
+        create=operations.create_role,
+        save=operations.save_role,
+        trash=operations.trash_role,
+        restore=operations.restore_role,
+        duplicate=operations.duplicate_role,
+    )
+)
+IDENTITY_ROLE = register(
+    Kind(
+        name="identity_role",
+        model=IdentityRole,
+        read=(
+            "id", "identity_kind", "identity_id", "role_id", "project_id", "propagate", "created_at", "created_by_id",
+        ),
+        write=("identity_kind", "identity_id", "role", "project", "propagate"),
+        references={"role": "role", "project": "project"},
+        by="id",
+        name_field="id",
+        order="-id",
+        required=("identity_kind", "identity_id"),
+        has_trash=False,
+        create=operations.create_identity_role,
+        save=operations.save_identity_role,
+        trash=operations.take_role,
+    )
+)  # fmt: skip
 # Not registered: flows have no business with keys.
 API_KEY = Kind(
     name="api_key",

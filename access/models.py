@@ -1,40 +1,125 @@
-"""Identities: users, their API keys and their memberships in projects."""
+"""Identities and what they may do: users, their API keys, roles, and who holds which role where."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
 
 from records.identifiers import uuid7
+from records.models import Record, unique_name
+
+
+class IdentityKind(models.TextChoices):
+    """What can hold roles and act."""
+
+    USER = "user", "User"
+    WEBHOOK = "webhook", "Webhook"
+    SCHEDULE = "schedule", "Schedule"
+    EXECUTION = "execution", "Execution"
+
+
+@dataclass(frozen=True)
+class Acting:
+    """For whom a user object stands when it is not the person that acts: see `access.identities`.
+
+    It has the roles of `holder` (an execution: those of its starter) that are among `roles`; None stands for all.
+    """
+
+    kind: str
+    id: UUID
+    name: str
+    holder: tuple[str, UUID]
+    roles: frozenset[UUID] | None = None
 
 
 class User(AbstractUser):
-    """A person who signs in. `is_superuser` and `is_staff` may do everything; others act through memberships."""
+    """A person who signs in. A superuser may do everything, others what their roles say.
+
+    Executions, webhooks and schedules act as a copy of their owner with `acting` set; `by` may be either.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    acting: ClassVar[Acting | None] = None
 
     def __str__(self) -> str:
         return self.username
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.acting is not None:
+            raise TypeError("This stands for an identity that acts for a user; it is not the user's row.")
+        super().save(*args, **kwargs)
 
-class Membership(models.Model):
-    """What a user may do in one project."""
 
-    class Role(models.TextChoices):
-        VIEWER = "viewer", "Viewer"  # sees everything of the project
-        OPERATOR = "operator", "Operator"  # also runs flows and controls executions
-        EDITOR = "editor", "Editor"  # also changes and deletes its records
+class Operation(models.TextChoices):
+    """What can be asked for. RUN starts what a record is for, and controls what runs: cancel, pause, rerun."""
 
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    project = models.ForeignKey("projects.Project", models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    READ = "READ", "Read"
+    CREATE = "CREATE", "Create"
+    UPDATE = "UPDATE", "Update"
+    DELETE = "DELETE", "Delete"
+    RUN = "RUN", "Run"
+
+
+ANY_TYPE = "*"
+
+
+class Role(Record):
+    """What its holders may do: rows of project (or all), record type (or all) and operation."""
+
+    class Meta:
+        constraints = [unique_name("role")]
+
+
+class RolePermission(models.Model):
+    """One thing that a role allows. Without a project it holds in all of them, and outside of any."""
+
+    id = models.BigAutoField(primary_key=True)
+    role = models.ForeignKey(Role, models.CASCADE, related_name="permissions")
+    project = models.ForeignKey("projects.Project", models.CASCADE, null=True, blank=True, related_name="+")
+    record_type = models.CharField(max_length=64)  # the name of a kind, or ANY_TYPE
+    operation = models.CharField(max_length=8, choices=Operation)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "project"], name="membership_unique"),
+            models.UniqueConstraint(
+                fields=["role", "project", "record_type", "operation"],
+                name="role_permission_unique",
+                nulls_distinct=False,
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} is {self.role} of {self.project}"
+        return f"{self.operation} {self.record_type}"
+
+
+class IdentityRole(models.Model):
+    """An identity holds a role: everywhere, or in one project only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    identity_kind = models.CharField(max_length=16, choices=IdentityKind)
+    identity_id = models.UUIDField()
+    role = models.ForeignKey(Role, models.CASCADE, related_name="holders")
+    project = models.ForeignKey(
+        "projects.Project", models.CASCADE, null=True, blank=True, related_name="identity_roles"
+    )
+    propagate = models.BooleanField(default=True)  # executions that the identity starts hold it, too
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["identity_kind", "identity_id", "role", "project"],
+                name="identity_role_unique",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}" + (f" in {self.project}" if self.project_id else "")
 
 
 class SignInFailure(models.Model):

@@ -1,36 +1,35 @@
 """The one answer to "may this identity do this operation on this record". Every door asks here.
 
-Staff and superusers may do everything. Others act through their membership in the record's project.
+A superuser may do everything. All others do what their roles allow: rows of project, record type and operation
+(`access.matrix`). Records that belong to a person need no role of theirs.
 """
 
-from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
 
-from access.models import Membership, User
+from access.matrix import matrix_of
+from access.models import ANY_TYPE, Operation
+from records.kinds import type_name
+
+__all__ = [
+    "WORKSPACE",
+    "Operation",
+    "PermissionRefused",
+    "is_unrestricted",
+    "may",
+    "may_anywhere",
+    "may_in_project",
+    "project_of",
+    "projects_with",
+    "require",
+    "require_in_project",
+    "visible",
+]
 
 M = TypeVar("M", bound=Model)
-
-
-class Operation(StrEnum):
-    """What can be asked for. RUN starts executions and controls them (cancel, rerun)."""
-
-    READ = "READ"
-    CREATE = "CREATE"
-    UPDATE = "UPDATE"
-    DELETE = "DELETE"
-    RUN = "RUN"
-
-
-_ROLES = {
-    Operation.READ: (Membership.Role.VIEWER, Membership.Role.OPERATOR, Membership.Role.EDITOR),
-    Operation.RUN: (Membership.Role.OPERATOR, Membership.Role.EDITOR),
-    Operation.CREATE: (Membership.Role.EDITOR,),
-    Operation.UPDATE: (Membership.Role.EDITOR,),
-    Operation.DELETE: (Membership.Role.EDITOR,),
-}
+WORKSPACE = "workspace"  # the record type that stands for what concerns all: configuration, maintenance
 
 
 class PermissionRefused(Exception):
@@ -38,46 +37,86 @@ class PermissionRefused(Exception):
 
 
 def is_unrestricted(identity: Any) -> bool:
-    """Tell whether this identity may do everything (active staff or superuser)."""
-    return bool(identity and identity.is_active and (identity.is_staff or identity.is_superuser))
+    """Tell whether this identity may do everything (an active superuser, and not with chosen roles only)."""
+    if not identity or not identity.is_active or not identity.is_superuser:
+        return False
+    return identity.acting is None or identity.acting.roles is None
 
 
 def may(identity: Any, operation: Operation, record: Any) -> bool:
-    """Tell whether `identity` (a User) may do `operation` on `record`.
+    """Tell whether `identity` may do `operation` on `record`.
 
-    A record belongs to the project in its `project_id`; a Project belongs to itself; a record without a
-    project (and any class given instead of a record) is for staff only.
+    A record belongs to the project in its `project_id`; a Project belongs to itself. For a record without a
+    project, and for a model or the name of a record type, it must be allowed in all projects.
     """
     if identity is None or not identity.is_active:
         return False
     if is_unrestricted(identity):
         return True
+    if isinstance(record, str):
+        return matrix_of(identity).allows(operation, record, None)
     if _is_own(identity, operation, record):
         return True
-    return may_in_project(identity, operation, project_of(record))
+    return matrix_of(identity).allows(operation, type_name(record), project_of(record))
 
 
 # What belongs to a person and to no project: which column names the owner, and what owners may do.
 _OWNED = {
     "access.User": ("pk", {Operation.READ}),
     "access.ApiKey": ("user_id", {Operation.READ, Operation.CREATE, Operation.DELETE}),
+    "access.IdentityRole": ("identity_id", {Operation.READ}),
 }
 
 
 def _is_own(identity: Any, operation: Operation, record: Any) -> bool:
+    if record._meta.label == "access.Role" and operation == Operation.READ and not isinstance(record, type):
+        return record.pk in matrix_of(identity).roles or _gives_roles(identity)
     column, operations = _OWNED.get(record._meta.label, ("", set()))
     return operation in operations and not isinstance(record, type) and getattr(record, column) == identity.pk
 
 
-def may_in_project(identity: Any, operation: Operation, project_id: UUID | None) -> bool:
-    """Tell whether `identity` may do `operation` on records of this project."""
+def _gives_roles(identity: Any) -> bool:
+    """Tell whether this identity may give roles somewhere: it then sees all of them, others those they hold."""
+    return may_anywhere(identity, Operation.CREATE, "identity_role")
+
+
+def may_in_project(
+    identity: Any, operation: Operation, project_id: UUID | None, record_type: str | type[Model] = ANY_TYPE
+) -> bool:
+    """Tell whether `identity` may do `operation` on records of this type in this project."""
     if is_unrestricted(identity):
         return True
     if identity is None or not identity.is_active or project_id is None:
         return False
-    return Membership.objects.filter(
-        user_id=identity.pk, project_id=project_id, role__in=_ROLES[operation]
-    ).exists()
+    return matrix_of(identity).allows(operation, _name(record_type), project_id)
+
+
+def require_in_project(
+    identity: Any, operation: Operation, project: Any, record_type: str | type[Model]
+) -> None:
+    """Raise PermissionRefused unless `identity` may do `operation` on records of this type in `project`."""
+    if not may_in_project(identity, operation, project.pk, record_type):
+        words = _name(record_type).replace("_", " ")
+        raise PermissionRefused(
+            f"You need {operation} permission on {words}s in the project {project.name!r}."
+        )
+
+
+def projects_with(
+    identity: Any, operation: Operation, record_type: str | type[Model]
+) -> frozenset[UUID] | None:
+    """Return the projects where `identity` may do `operation` on records of this type; None stands for all."""
+    if is_unrestricted(identity):
+        return None
+    if identity is None or not identity.is_active:
+        return frozenset()
+    return matrix_of(identity).projects_with(operation, _name(record_type))
+
+
+def may_anywhere(identity: Any, operation: Operation, record_type: str | type[Model]) -> bool:
+    """Tell whether there is a place where `identity` may do `operation` on records of this type: to offer it."""
+    projects = projects_with(identity, operation, record_type)
+    return projects is None or bool(projects)
 
 
 def project_of(record: Any) -> UUID | None:
@@ -90,27 +129,34 @@ def project_of(record: Any) -> UUID | None:
 
 
 def require(identity: Any, operation: Operation, record: Any) -> None:
-    """Raise PermissionRefused unless `identity` may do `operation` on `record`."""
+    """Raise PermissionRefused unless `identity` may do `operation` on `record` (or on all of a type)."""
     if not may(identity, operation, record):
-        kind = record._meta.verbose_name
+        kind = record.replace("_", " ") if isinstance(record, str) else record._meta.verbose_name
         raise PermissionRefused(f"You need {operation} permission on this {kind}.")
 
 
-def visible(
-    identity: User | Any, records: "QuerySet[M]", operation: Operation = Operation.READ
-) -> "QuerySet[M]":
+def visible(identity: Any, records: "QuerySet[M]", operation: Operation = Operation.READ) -> "QuerySet[M]":
     """Narrow a queryset, in SQL, to the records on which `identity` may do `operation`."""
-    if is_unrestricted(identity):
+    projects = projects_with(identity, operation, records.model)
+    if projects is None:
         return records
     if identity is None or not identity.is_active:
         return records.none()
+    allowed = Q()
+    if records.model._meta.label == "access.Role" and operation == Operation.READ:
+        if _gives_roles(identity):
+            return records
+        allowed |= Q(pk__in=list(matrix_of(identity).roles))
     if records.model._meta.label in _OWNED:
         column, operations = _OWNED[records.model._meta.label]
-        return records.filter(**{column: identity.pk}) if operation in operations else records.none()
-    projects = Membership.objects.filter(user_id=identity.pk, role__in=_ROLES[operation]).values("project_id")
-    fields = {field.name for field in records.model._meta.get_fields()}
-    if "project" in fields:
-        return records.filter(Q(project_id__in=projects))
-    if records.model._meta.label == "projects.Project":
-        return records.filter(pk__in=projects)
-    return records.none()
+        if operation in operations:
+            allowed |= Q(**{column: identity.pk})
+    if projects and records.model._meta.label == "projects.Project":
+        allowed |= Q(pk__in=projects)
+    elif projects and any(field.name == "project" for field in records.model._meta.concrete_fields):
+        allowed |= Q(project_id__in=projects)
+    return records.filter(allowed) if allowed else records.none()
+
+
+def _name(record_type: str | type[Model]) -> str:
+    return record_type if isinstance(record_type, str) else type_name(record_type)

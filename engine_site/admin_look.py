@@ -50,7 +50,8 @@ UNFOLD: dict[str, Any] = {
                 "title": "People",
                 "items": [
                     _entry("Users", "person", "access_user"),
-                    _entry("Memberships", "group", "access_membership"),
+                    _entry("Roles", "shield_person", "access_role"),
+                    _entry("Roles held", "group", "access_identityrole"),
                     _entry("API keys", "key", "access_apikey"),
                     _entry("Refused sign-ins", "lock_person", "access_signinfailure"),
                 ],

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access import api as access
+from access import roles_api as roles
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
 from executions import api as executions
@@ -58,6 +59,7 @@ class Nothing(APIView):
 
 urlpatterns = [
     *access.urlpatterns,
+    *roles.urlpatterns,
     *control.urlpatterns,  # before the addresses of records, whose last part may be anything
     *projects.urlpatterns,
     *flows.urlpatterns,

@@ -10,10 +10,9 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import page, words_of
-from access.permissions import Operation, may
+from access.permissions import WORKSPACE, Operation, may
 from engine_site import workspace
 from records.configuration import Configured
-from records.models import ManualValue
 
 
 @require_GET
@@ -60,7 +59,7 @@ def _shown(request: HttpRequest, wrong: dict[str, str] | None = None, status: in
     context = {
         "groups": groups,
         "wrong": wrong,
-        "may_edit": may(request.user, Operation.UPDATE, ManualValue),
+        "may_edit": may(request.user, Operation.UPDATE, WORKSPACE),
     }
     return render(request, "site/configuration.html", context, status=status)
 

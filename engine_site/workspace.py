@@ -2,31 +2,30 @@
 
 from typing import Any
 
-from access.permissions import Operation, require
+from access.permissions import WORKSPACE, Operation, require
 from records import configuration
 from records.configuration import Configured
-from records.models import ManualValue
 
 
 def read_all(*, by: Any) -> list[Configured]:
     """Return every option with what is set for it. Raises PermissionRefused."""
-    require(by, Operation.READ, ManualValue)
+    require(by, Operation.READ, WORKSPACE)
     return configuration.all_configured()
 
 
 def read_one(name: str, *, by: Any) -> Configured:
     """Return one option with what is set for it. Raises PermissionRefused, LookupError."""
-    require(by, Operation.READ, ManualValue)
+    require(by, Operation.READ, WORKSPACE)
     return configuration.configured(name)
 
 
 def set_by_hand(name: str, value: Any, *, by: Any) -> Configured:
     """Set the manual value of an option. Raises PermissionRefused, LookupError, ValidationError."""
-    require(by, Operation.UPDATE, ManualValue)
+    require(by, Operation.UPDATE, WORKSPACE)
     return configuration.store(name, value, by=by)
 
 
 def reset(name: str, *, by: Any) -> Configured:
     """Take the manual value of an option away. Raises PermissionRefused, LookupError."""
-    require(by, Operation.UPDATE, ManualValue)
+    require(by, Operation.UPDATE, WORKSPACE)
     return configuration.reset(name, by=by)

@@ -74,6 +74,11 @@ _START_BODY = object_of(
         "priority": {"type": "integer", "description": "Higher runs sooner"},
         "scheduled_for": {"type": "string", "format": "date-time"},
         "max_runtime_minutes": {"type": "number"},
+        "roles": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "Names or ids of the roles it acts with, among yours; all of them unless given",
+        },
         "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
         "savepoint_retention": {
             "type": "string",
@@ -186,7 +191,7 @@ class ExecutionList(ExecutionView, RecordList):
         if not isinstance(run, bool):
             raise ValidationError({"run": "Give true or false."})
         moment = body.pop("scheduled_for", None)
-        script = body.pop("script", None)
+        script, roles = body.pop("script", None), body.pop("roles", None)
         if script is not None and not isinstance(script, str):
             raise ValidationError({"script": "Give text."})
         given = self.resolved(
@@ -204,6 +209,7 @@ class ExecutionList(ExecutionView, RecordList):
             priority=given.get("priority"),
             scheduled_for=None if moment is None else _moment(moment, "scheduled_for"),
             max_runtime_minutes=given.get("max_runtime_minutes"),
+            roles=roles,
             run=run,
             savepoint_retention=given.get("savepoint_retention"),
             idempotency_key=key,

@@ -139,8 +139,10 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return  # the database is away; the ear says so to everyone
         if not user.is_authenticated:
             await self.close(SIGNED_OUT)
-        elif projects != self.subscriber.projects:
-            self.user, self.subscriber.projects = user, projects
+            return
+        self.user = user  # with the roles of now
+        if projects != self.subscriber.projects:
+            self.subscriber.projects = projects
             self.subscriber.lose()
 
 

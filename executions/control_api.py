@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from access.permissions import PermissionRefused, is_unrestricted
+from access.permissions import WORKSPACE, Operation, require
 from access.rest import Guarded
 from executions import bulk, pausing, restoring
 from executions.api import BulkVerb, ExecutionVerb, ExecutionView
@@ -223,7 +223,7 @@ class MaintenanceSwitch(APIView):
             "type": "object",
             "properties": {"is_on": _TRUTH, **texts, "started_by_id": {"type": ["string", "null"]}},
         }
-        more = "For staff."
+        more = "Needs UPDATE permission on the workspace."
         if method == "GET":
             return Described("Read whether maintenance is on", state, errors=(403,), more=more)
         if method == "DELETE":
@@ -237,8 +237,7 @@ class MaintenanceSwitch(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         read_parameters(request, ())
-        if not is_unrestricted(request.user):
-            raise PermissionRefused("Only staff may start and end maintenance.")
+        require(request.user, Operation.UPDATE, WORKSPACE)
 
     def get(self, request: Request) -> Response:
         return Response(_shown(pausing.maintenance()))

@@ -18,7 +18,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
-from access.models import User
+from access.identities import identity_for, with_execution
+from access.matrix import KEPT_SECONDS, matrix_of
+from access.models import IdentityKind, User
+from access.permissions import is_unrestricted
 from executions import doorbell, flow_calls, hosting, steps
 from executions.announce import HOST, Collected, announce_log
 from executions.connecting import Connection, Connections
@@ -83,7 +86,7 @@ class Host:
         self._died_at = 0.0  # the first of them
         self._lines: list[Line] = []
         self._flush_due = False
-        self._users: dict[UUID, tuple[float, User]] = {}
+        self._identities: dict[Any, tuple[float, User]] = {}
         self._collected = Collected()
         self._strays: dict[UUID, int] = {}  # what ran here by its row and not in fact, at the last beat
         self._stopping = False
@@ -204,7 +207,7 @@ class Host:
             project_id=assignment.project_id,
             root_id=assignment.root_id,
             is_productive=assignment.is_productive,
-            user=self._user(assignment.created_by_id),
+            user=self._identity(assignment),
             may_have_children=assignment.has_journal,
             pending=journal.pending,
         )
@@ -228,17 +231,25 @@ class Host:
         run.cancel_at_next_call = True
         self._loop.after(REPLAY_SECONDS, lambda: self._terminate(run))
 
-    def _user(self, user_id: UUID | None) -> User | None:
-        """Return the user in whose name an execution runs; known for some seconds, as a flow makes many calls."""
-        if user_id is None:
+    def _identity(self, task: Assignment) -> User | None:
+        """Return the execution's identity, its user with its roles. Known for some seconds: flows make many calls."""
+        if task.created_by_id is None:
             return None
-        known = self._users.get(user_id)
+        holder = (task.starter_kind, task.starter_id) if task.starter_id else None
+        key = (task.created_by_id, holder, None if task.roles is None else tuple(task.roles))
+        known = self._identities.get(key)
         if known is None or known[0] < time.monotonic():
-            user = User.objects.filter(pk=user_id).first()
+            user = User.objects.filter(pk=task.created_by_id).first()
             if user is None:
                 return None
-            known = self._users[user_id] = (time.monotonic() + 5, user)
-        return known[1]
+            holder = holder or (IdentityKind.USER.value, user.pk)
+            identity = identity_for(
+                IdentityKind.EXECUTION, task.id, task.name, user, holder=holder, roles=task.roles
+            )
+            if not is_unrestricted(identity):
+                matrix_of(identity)  # read once for all executions like this one
+            known = self._identities[key] = (time.monotonic() + KEPT_SECONDS, identity)
+        return with_execution(known[1], task.id, task.name)
 
     # -- The far side speaks ------------------------------------------------------------------------------
 
@@ -291,7 +302,7 @@ class Host:
         if request.number == SOFT_LIMIT:
             words = f"this execution has made {SOFT_LIMIT:,} calls, which makes its restarts slower: start children"
             self._log(run, words, "warning")
-        run.caller.user = self._user(run.assignment.created_by_id)
+        run.caller.user = self._identity(run.assignment)
         run.caller.has_room = not self._ready and self._running() < self.slots
         outcome = self._attempt(run, lambda: flow_calls.answer(run.caller, request))
         if outcome:

@@ -117,6 +117,9 @@ class Assignment:
     parent_id: UUID | None
     is_productive: bool
     created_by_id: UUID | None
+    roles: list[UUID] | None
+    starter_kind: str
+    starter_id: UUID | None
     user_name: str | None
     user_email: str | None
     flow_id: UUID | None
@@ -134,7 +137,8 @@ class Assignment:
 
 _ASSIGNMENTS = """
 SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_value, e.project_id, p.name,
-    e.parent_id, e.is_productive, e.created_by_id, u.username, u.email, e.flow_id, e.max_runtime_minutes,
+    e.parent_id, e.is_productive, e.created_by_id, e.roles, e.starter_kind, e.starter_id,
+    u.username, u.email, e.flow_id, e.max_runtime_minutes,
     extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
     e.pause_requested_at IS NOT NULL, e.seed, coalesce(e.root_id, e.id), e.savepoint_retention <> 'none',
     e.attempt > 1 OR e.forked_from_id IS NOT NULL, e.connector_type, e.losses

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -103,6 +104,11 @@ class Execution(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
     )
+    # With which roles it acts: these of its starter's; null stands for all of them (a superuser's: for everything).
+    roles = ArrayField(models.UUIDField(), null=True)
+    # The webhook or schedule whose roles these are; empty for its user. Children have those of their parent.
+    starter_kind = models.CharField(max_length=16, blank=True, default="", db_default="")
+    starter_id = models.UUIDField(null=True)
     # Plain ids: parents may be removed before their children.
     parent = models.ForeignKey(
         "self", models.DO_NOTHING, null=True, related_name="children", db_index=False, db_constraint=False

@@ -120,6 +120,7 @@ _CASTS = {
     "scheduled_for": "timestamptz",
     "max_runtime_minutes": "float8",
     "script_id": "varchar",
+    "roles": "uuid[]",  # an empty list does not say of what
 }
 
 

@@ -3,6 +3,7 @@
 Doors call these after cleaning their input. What only a host does stands in `executions.hosting`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from access.identities import holder_of, roles_to_pass_on
+from access.models import IdentityKind
 from access.permissions import Operation, PermissionRefused, may_in_project, require
 from connectors.types import MODULES
 from executions import moves
@@ -47,7 +50,12 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Start:
-    """What is to be started and how. Exactly one of `flow`, `script` and `connector_type`."""
+    """What is to be started and how. Exactly one of `flow`, `script` and `connector_type`.
+
+    `roles` (names or ids) are the roles it acts with, among those that its starter holds and that propagate; None
+    stands for all of them. Its starter is whoever `by` is: a user, another execution (whose roles it then has at
+    most), or a webhook or schedule (`access.identities.identity_for`, whose owner becomes `created_by`).
+    """
 
     flow: Flow | None = None
     script: str | None = None
@@ -64,6 +72,7 @@ class Start:
     parent: Execution | None = None
     orphan: bool = True
     rerun_of: UUID | None = None
+    roles: Collection[Any] | None = None
     idempotency_key: str | None = None
     idempotency_digest: str | None = None  # of the request: the same key must come with the same one
     script_hash: str | None = None  # a pinned script that is not the flow's present one
@@ -111,6 +120,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     "script_text" is among them when the script may not be stored yet.
     """
     project_id = _place(start, by)
+    roles = roles_to_pass_on(by, start.roles)
+    starter_kind, starter_id = holder_of(by)
+    is_users = starter_kind == IdentityKind.USER
     if start.forked_from is None:  # a fork's input was good when it was given
         _check_input(start)
     if start.scheduled_for and timezone.is_naive(start.scheduled_for):
@@ -157,6 +169,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "message": "",
         "origin": str(origin),
         "created_by_id": by.pk,
+        "roles": roles,
+        "starter_kind": "" if is_users else starter_kind,
+        "starter_id": None if is_users else starter_id,
         "parent_id": start.parent.pk if start.parent else None,
         "root_id": (start.parent.root_id or start.parent.pk) if start.parent else execution_id,
         "orphan": start.orphan,
@@ -211,8 +226,8 @@ def _place(start: Start, by: Any) -> UUID:
         project_id = start.parent.project_id
     else:
         project_id = Project.default().pk
-    if not may_in_project(by, Operation.RUN, project_id):
-        raise PermissionRefused("You need RUN permission in the project of the execution.")
+    if not may_in_project(by, Operation.CREATE, project_id, Execution):
+        raise PermissionRefused("You need CREATE permission on executions in the project it is to run in.")
     return project_id
 
 
@@ -272,15 +287,26 @@ def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
     """Start a new execution with the same inputs and options, on the script that is current now."""
     require(by, Operation.RUN, execution)
     flow = execution.flow if execution.flow and not execution.flow.is_deleted else None
-    same = like(execution)
+    same = like(execution, by=by)
     if flow:  # as it is now
         same = replace(same, script=None, script_hash=None, flow_version=None)
     start = replace(same, flow=flow, rerun_of=execution.pk)
     return start_execution(start, by=by, origin=origin)[0]
 
 
-def like(execution: Execution) -> Start:
-    """Return the start of another execution with the same script, inputs and options."""
+def like(execution: Execution, *, by: Any) -> Start:
+    """Return the start of another execution with the same script, inputs and options.
+
+    Whoever started it keeps the roles it has, as far as they are still held; somebody else runs it with their own.
+    """
+    starter = (
+        execution.starter_kind or IdentityKind.USER.value,
+        execution.starter_id or execution.created_by_id,
+    )
+    passed_on = roles_to_pass_on(by)
+    roles = execution.roles if starter == holder_of(by) else None
+    if roles is not None and passed_on is not None:
+        roles = [key for key in roles if key in passed_on]
     return Start(
         flow=execution.flow,
         script=execution.script.text if execution.script else None,
@@ -295,6 +321,7 @@ def like(execution: Execution) -> Start:
         priority=execution.priority,
         max_runtime_minutes=execution.max_runtime_minutes,
         savepoint_retention=execution.savepoint_retention,
+        roles=roles,
     )
 
 
@@ -323,7 +350,7 @@ def restore_execution(execution: Execution, *, by: Any) -> Execution:
 
 def save_execution(execution: Execution, *, by: Any, **fields: Any) -> Execution:
     """Change what people may change of an execution: name and description. Raises ValidationError."""
-    require(by, Operation.RUN, execution)
+    require(by, Operation.UPDATE, execution)
     unknown = sorted(set(fields) - {"name", "description"})
     if unknown:
         raise ValidationError(dict.fromkeys(unknown, "This field of an execution cannot be set."))

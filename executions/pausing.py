@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from access.permissions import Operation, PermissionRefused, is_unrestricted, require
+from access.permissions import WORKSPACE, Operation, require, require_in_project
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch, transacted
@@ -99,13 +99,13 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
 
 def pause_project(project: Project, *, by: Any) -> int:
     """Pause all that lives in a project; returns how many executions that are."""
-    require(by, Operation.RUN, project)
+    require_in_project(by, Operation.RUN, project, Execution)
     return len(pause_executions(_alive_in(project)))
 
 
 def resume_project(project: Project, *, by: Any) -> int:
     """Let all that is paused in a project go on; returns how many executions that are."""
-    require(by, Operation.RUN, project)
+    require_in_project(by, Operation.RUN, project, Execution)
     return len(resume_executions(_alive_in(project)))
 
 
@@ -120,7 +120,7 @@ def maintenance() -> Maintenance | None:
 
 def start_maintenance(*, by: Any, note: str = "") -> Maintenance:
     """Let no worker take on or resume executions until `end_maintenance`. What runs goes on to its next wait."""
-    _require_staff(by)
+    require(by, Operation.UPDATE, WORKSPACE)
     starter = None if by._state.adding else by  # the command line is nobody
     found, _ = Maintenance.objects.get_or_create(
         pk=1, defaults={"started_by": starter, "note": note.strip()[:200]}
@@ -130,7 +130,7 @@ def start_maintenance(*, by: Any, note: str = "") -> Maintenance:
 
 def end_maintenance(*, by: Any) -> bool:
     """Let the workers go on; tells whether maintenance was on."""
-    _require_staff(by)
+    require(by, Operation.UPDATE, WORKSPACE)
     with transaction.atomic():
         was_on = Maintenance.objects.all().delete()[0] > 0
         announce_ready()
@@ -138,8 +138,3 @@ def end_maintenance(*, by: Any) -> bool:
             Process.objects.filter(role=Process.Role.HOST, ended_at=None).values_list("pk", flat=True)
         )
     return was_on
-
-
-def _require_staff(by: Any) -> None:
-    if not is_unrestricted(by):
-        raise PermissionRefused("Only staff may start and end maintenance.")

@@ -119,7 +119,7 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
     """
     require(by, Operation.RUN, execution)
     start = replace(
-        like(execution), name=name or execution.name, seed=execution.seed, forked_from=execution.pk
+        like(execution, by=by), name=name or execution.name, seed=execution.seed, forked_from=execution.pk
     )
     with transaction.atomic():
         if find_savepoint(execution.pk, number, by="id") is None:

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page, visible_or_404, words_of
-from access.permissions import Operation, may_in_project, visible
+from access.permissions import Operation, may, visible
 from executions import log_reading, operations, savepoint_views
 from executions.excerpts import excerpt, failing_line, script_lines
 from executions.lifecycle import ENDED, Reason, Status
@@ -72,7 +72,7 @@ def _find(request: HttpRequest, execution_id: UUID) -> Execution:
 
 
 def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
-    may_run = may_in_project(request.user, Operation.RUN, execution.project_id)
+    may_run = may(request.user, Operation.RUN, execution)
     related = _related(request, execution)
     return {
         "execution": execution,
@@ -92,7 +92,7 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "may_start": may_run and execution.status == Status.CREATED,
         "may_delete": execution.deleted_at is None
         and (execution.is_ended or execution.status == Status.CREATED)
-        and may_in_project(request.user, Operation.DELETE, execution.project_id),
+        and may(request.user, Operation.DELETE, execution),
     }
 
 

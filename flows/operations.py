@@ -6,7 +6,7 @@ import jsonschema
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from access.permissions import Operation, PermissionRefused, may_in_project, require
+from access.permissions import Operation, require, require_in_project
 from flows.checks import Problem, check_script
 from flows.models import Flow, FlowVersion, Script
 from projects.models import Project
@@ -27,8 +27,7 @@ MAX_SCRIPT_BYTES = 2_000_000
 def create_flow(*, by: Any, project: Project | None = None, name: str, **fields: Any) -> Flow:
     """Make a flow in `project` (the Default project unless given), filled with a first script unless given."""
     project = project or Project.default()
-    if not may_in_project(by, Operation.CREATE, project.pk):
-        raise PermissionRefused(f"You need CREATE permission in the project {project.name!r}.")
+    require_in_project(by, Operation.CREATE, project, Flow)
     fields.setdefault("script", BOILERPLATE)
     return _store(Flow(project=project), by=by, name=name, **fields)
 
@@ -40,8 +39,8 @@ def save_flow(flow: Flow, *, by: Any, **fields: Any) -> Flow:
     """
     require(by, Operation.UPDATE, flow)
     project = fields.get("project")
-    if project and project.pk != flow.project_id and not may_in_project(by, Operation.CREATE, project.pk):
-        raise PermissionRefused(f"You need CREATE permission in the project {project.name!r}.")
+    if project and project.pk != flow.project_id:
+        require_in_project(by, Operation.CREATE, project, Flow)
     return _store(flow, by=by, **fields)
 
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page, visible_or_404, words_of
-from access.permissions import Operation, may_in_project, visible
+from access.permissions import Operation, may, may_in_project, visible
 from flows import operations
 from flows.checks import check_script
 from flows.listing import list_flows
@@ -235,8 +235,10 @@ def _context(request: HttpRequest, flow: Flow, tab: str) -> dict[str, Any]:
         "flow": flow,
         "project": flow.project,
         "tab": tab,
-        "may_edit": in_use and may_in_project(request.user, Operation.UPDATE, flow.project_id),
-        "may_run": in_use and may_in_project(request.user, Operation.RUN, flow.project_id),
+        "may_edit": in_use and may(request.user, Operation.UPDATE, flow),
+        "may_run": in_use
+        and may(request.user, Operation.RUN, flow)
+        and may_in_project(request.user, Operation.CREATE, flow.project_id, "execution"),
         "sample_inputs": _sample_inputs(flow.input_schema),
         "needs_inputs": bool(isinstance(flow.input_schema, dict) and flow.input_schema.get("required")),
     }

@@ -1,4 +1,4 @@
-"""The operator's door to projects and to who may do what in them. All changes go through the operations."""
+"""The operator's door to projects. All changes go through the operations."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from unfold.decorators import display
 from access.admin_forms import AUDIT, OperatedAdmin
 from access.admin_lists import ReadOnlyAdmin, TrashFilter
 from access.admin_parts import link_to_list
-from access.models import Membership
+from access.models import IdentityRole
 from projects import operations
 from projects.models import Bundle, Project
 
@@ -46,7 +46,9 @@ class ProjectAdmin(OperatedAdmin):
 
     @display(description="Members")
     def members(self, project: Project) -> str:
-        return link_to_list(Membership, "Show the members", project=project.pk) if project.pk else "–"
+        return (
+            link_to_list(IdentityRole, "Show who holds roles here", project=project.pk) if project.pk else "–"
+        )
 
     @admin.action(description="Move the chosen to the trash")
     def trash_chosen(self, request: HttpRequest, projects: "QuerySet[Project]") -> None:
@@ -78,34 +80,3 @@ class BundleAdmin(ReadOnlyAdmin):
 
     def view_on_site(self, bundle: Bundle) -> str:
         return reverse("bundle-detail", args=[bundle.name])
-
-
-@admin.register(Membership)
-class MembershipAdmin(OperatedAdmin):
-    """Who may do what in which project."""
-
-    list_display = ("user", "project", "role")
-    list_select_related = ("user", "project")
-    list_filter = ("role",)
-    list_lookups = ("user", "project")
-    search_fields = ("user__username__istartswith",)
-    search_help_text = "User name, from its beginning"
-    raw_id_fields = ("user", "project")
-    actions = ("remove_chosen",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
-        return ("user", "project") if obj else ()
-
-    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Membership:
-        return operations.set_member(fields["project"], fields["user"], fields["role"], by=request.user)
-
-    def store(self, request: HttpRequest, record: Membership, fields: dict[str, Any]) -> Membership:
-        role = fields.get("role", record.role)
-        return operations.set_member(record.project, record.user, role, by=request.user)
-
-    @admin.action(description="Remove the chosen")
-    def remove_chosen(self, request: HttpRequest, memberships: "QuerySet[Membership]") -> None:
-        def remove(membership: Membership) -> None:
-            operations.remove_member(membership.project, membership.user, by=request.user)
-
-        self.do_to_each(request, memberships.select_related("user", "project"), remove, "Removed")

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from access.models import Membership
-from access.permissions import Operation, PermissionRefused, is_unrestricted, require
+from access.models import IdentityKind, IdentityRole, Role
+from access.operations import give_role, take_role, user_roles
+from access.permissions import Operation, is_unrestricted, require
 from projects.models import Project
 from records.operations import restore_record, save_record, trash_record
 
@@ -20,11 +21,16 @@ class DefaultProjectStays(ValidationError):
 
 
 def create_project(name: str, *, by: Any, **fields: Any) -> Project:
-    """Make a project. Its maker becomes an editor of it. Only staff may make projects."""
-    if not is_unrestricted(by):
-        raise PermissionRefused("Only staff may create projects.")
+    """Make a project. A person who makes one becomes Admin of it."""
+    require(by, Operation.CREATE, Project)
     with transaction.atomic():
-        return save_record(Project(), by=by, name=name, **fields)
+        project = save_record(Project(), by=by, name=name, **fields)
+        admin = Role.objects.alive().filter(name="Admin").first()
+        if admin is not None and by.acting is None and not is_unrestricted(by):
+            IdentityRole.objects.create(
+                identity_kind=IdentityKind.USER, identity_id=by.pk, role=admin, project=project, created_by=by
+            )
+    return project
 
 
 def save_project(project: Project, *, by: Any, **fields: Any) -> Project:
@@ -49,14 +55,17 @@ def restore_project(project: Project, *, by: Any) -> Project:
     return restore_record(project)
 
 
-def set_member(project: Project, user: Any, role: str, *, by: Any) -> Membership:
-    """Give `user` this role in the project, replacing the one held before."""
-    require(by, Operation.UPDATE, project)
-    membership, _ = Membership.objects.update_or_create(user=user, project=project, defaults={"role": role})
-    return membership
+def set_member(project: Project, user: Any, role: Role, *, by: Any) -> IdentityRole:
+    """Give `user` this role in the project, replacing those held there before."""
+    with transaction.atomic():
+        given = give_role(IdentityKind.USER, user.pk, role, by=by, project=project)
+        for held in user_roles(user.pk).filter(project=project).exclude(pk=given.pk):
+            take_role(held, by=by)
+    return given
 
 
 def remove_member(project: Project, user: Any, *, by: Any) -> None:
-    """Take every role in the project from `user`."""
-    require(by, Operation.UPDATE, project)
-    Membership.objects.filter(user=user, project=project).delete()
+    """Take every role in the project from `user`. Roles held everywhere stay."""
+    with transaction.atomic():
+        for held in user_roles(user.pk).filter(project=project):
+            take_role(held, by=by)

@@ -10,9 +10,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from access.models import Membership, User
+from access.models import IdentityKind, IdentityRole, Role, User
 from access.pages import page, visible_or_404, words_of
-from access.permissions import Operation, is_unrestricted, may, visible
+from access.permissions import Operation, may, may_in_project, visible
 from projects import operations
 from projects.models import Project
 from records.paging import page_by_key
@@ -37,7 +37,7 @@ def project_list(request: HttpRequest) -> HttpResponse:
         else page_by_key(rows, request.GET, "name"),
         "in_trash": in_trash,
         "text": text,
-        "may_create": is_unrestricted(request.user),
+        "may_create": may(request.user, Operation.CREATE, Project),
     }
     template = "projects/list_rows.html" if request.headers.get("HX-Request") else "projects/list.html"
     return render(request, template, context)
@@ -77,13 +77,13 @@ def project_detail(request: HttpRequest, project_id: UUID) -> HttpResponse:
             .defer("input_value", "output_value", "waiting_for")
             .order_by("-id")[:EXECUTIONS_SHOWN]
         ),
-        "members": list(
-            Membership.objects.filter(project=project)
-            .select_related("user")
-            .order_by("user__username")[:MEMBERS_SHOWN]
-        ),
-        "roles": Membership.Role.choices,
+        "members": _members(request, project),
+        "roles": list(visible(request.user, Role.objects.alive().order_by("name"))),
         "may_edit": not project.is_deleted and may(request.user, Operation.UPDATE, project),
+        "may_create_flows": not project.is_deleted
+        and may_in_project(request.user, Operation.CREATE, project.pk, "flow"),
+        "may_give_roles": not project.is_deleted
+        and may_in_project(request.user, Operation.CREATE, project.pk, IdentityRole),
     }
     return render(request, "projects/detail.html", context)
 
@@ -136,15 +136,16 @@ def project_restore(request: HttpRequest, project_id: UUID) -> HttpResponse:
 def member_set(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Give a person a role in the project."""
     project = visible_or_404(request, Project.objects.alive(), project_id)
-    username, role = request.POST.get("username", "").strip(), request.POST.get("role", "")
+    username = request.POST.get("username", "").strip()
+    role = Role.objects.alive().filter(name=request.POST.get("role", "")).first()
     user = User.objects.filter(username=username, is_active=True).first()
     if user is None:
         messages.error(request, f"There is no active user “{username}”. Give the exact user name.")
-    elif role not in Membership.Role.values:
-        messages.error(request, "Choose one of the roles: viewer, operator or editor.")
+    elif role is None:
+        messages.error(request, "Choose one of the roles.")
     else:
         operations.set_member(project, user, role, by=request.user)
-        messages.success(request, f"{user.username} is {role} of “{project.name}”.")
+        messages.success(request, f"{user.username} has the role {role.name} in “{project.name}”.")
     return redirect("project-detail", project_id)
 
 
@@ -160,3 +161,14 @@ def member_remove(request: HttpRequest, project_id: UUID, user_id: UUID) -> Http
     if not may(request.user, Operation.READ, project):
         return redirect("project-list")
     return redirect("project-detail", project_id)
+
+
+def _members(request: HttpRequest, project: Project) -> list[dict[str, Any]]:
+    """Return the roles that people hold in this project, as far as the asking person may see them."""
+    rows = IdentityRole.objects.filter(project=project, identity_kind=IdentityKind.USER)
+    held = list(visible(request.user, rows.select_related("role"))[:MEMBERS_SHOWN])
+    people = User.objects.in_bulk({each.identity_id for each in held})
+    members = [
+        {"user": people[each.identity_id], "role": each.role} for each in held if each.identity_id in people
+    ]
+    return sorted(members, key=lambda member: (member["user"].username, member["role"].name))

@@ -86,10 +86,14 @@ class RecordView(APIView):
 
     def written(self, request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return the body's fields, cleaned, with `<field>_id` and `<field>_name` resolved to what they name."""
+        return self.cleaned(request.data, required)
+
+    def cleaned(self, body: Any, required: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Return these fields, cleaned and resolved. Raises ValidationError naming each fault."""
         kind = self.kind
         aliases = {f"{name}_{way}" for name in kind.references for way in ("id", "name")}
         allowed = (set(kind.write) - set(kind.references)) | aliases
-        fields = clean_columns(kind.model, clean_body(request.data, allowed, required))
+        fields = clean_columns(kind.model, clean_body(body, allowed, required))
         return self.resolved(fields)
 
     def resolved(self, fields: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import Q
@@ -113,6 +114,8 @@ class _Translation:
             if isinstance(value, bool) and isinstance(column, models.BooleanField):
                 return Q(**{name: value})
             raise ValueError("takes null, and true or false where the field is one of these")
+        if isinstance(column, ArrayField):
+            raise ValueError("can only be asked whether it is null")
         if operator in ("like", "ilike"):
             if not isinstance(column, models.CharField | models.TextField) or self._is_reference(name):
                 raise ValueError("is for text fields")

@@ -3,6 +3,7 @@
 A kind names what can be read and written and which operation does it; it decides nothing itself.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,11 +68,13 @@ class Kind:
 
 
 _kinds: dict[str, Kind] = {}
+_names: dict[type[Model], str] = {}
 
 
 def register(kind: Kind) -> Kind:
     """Make a kind known under its name. Called once by each app when it is ready."""
     _kinds[kind.name] = kind
+    _names[kind.model] = kind.name
     return kind
 
 
@@ -83,6 +86,12 @@ def kind_of(name: str) -> Kind:
 def all_kinds() -> list[Kind]:
     """Return every kind, by name."""
     return [_kinds[name] for name in sorted(_kinds)]
+
+
+def type_name(record: Any) -> str:
+    """Return the record type of a record or model: the name of its kind, or of its class where no kind is offered."""
+    model = record._meta.model
+    return _names.get(model) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", model.__name__).lower()
 
 
 def select(kind: Kind, value: Any, by: str | None = None, rows: QuerySet[Any] | None = None) -> Any:

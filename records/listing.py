@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import DataError, OperationalError, connection, models, transaction
 from django.db.models import Q, QuerySet
@@ -116,7 +117,7 @@ def limited_time() -> Iterator[None]:
 def orders_of(kind: Kind) -> list[str]:
     """Return the fields that lists of this kind can be ordered by."""
     # Sorting by long texts or JSON serves nobody and cannot be made fast.
-    unfit = (models.TextField, models.JSONField)
+    unfit = (models.TextField, models.JSONField, ArrayField)
     return [name for name, column in kind.columns.items() if not isinstance(column, unfit)]
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from drf_spectacular.openapi import AutoSchema
 
@@ -73,7 +74,10 @@ _TYPES: list[tuple[type[models.Field[Any, Any]], Json]] = [
 
 def column_shape(column: "models.Field[Any, Any]") -> Json:
     """Return the JSON Schema of a column's values."""
-    if isinstance(column, models.ForeignKey):
+    shape: Json
+    if isinstance(column, ArrayField):
+        shape = {"type": "array", "items": column_shape(column.base_field)}
+    elif isinstance(column, models.ForeignKey):
         shape = column_shape(column.target_field)
     else:
         shape = dict(next((shape for kind, shape in _TYPES if isinstance(column, kind)), {}))

@@ -5,17 +5,17 @@
 
 from dataclasses import dataclass
 
-from access.models import Membership, User
+from access.default_roles import load_default_roles
+from access.models import IdentityKind, IdentityRole, Role, User
 from projects.models import DEFAULT_PROJECT, Project
 
 PASSWORD = "correct horse battery"
-Role = Membership.Role
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Root may do everything. In the workshop Alice edits, Bob runs, Carol looks on; in the attic only Alice
-    has a place. Mallory is signed up and belongs nowhere."""
+    """Root may do everything. In the workshop Alice is Admin, Bob is User, Carol is Viewer; in the attic only Alice
+    has a place, as Admin. Mallory is signed up and belongs nowhere."""
 
     root: User
     alice: User
@@ -37,13 +37,23 @@ def make_cast() -> Cast:
     }
     cast = Cast(root=_user("root", is_superuser=True, is_staff=True), **people, **places)
     for person, place, role in (
-        (cast.alice, cast.workshop, Role.EDITOR),
-        (cast.alice, cast.attic, Role.EDITOR),
-        (cast.bob, cast.workshop, Role.OPERATOR),
-        (cast.carol, cast.workshop, Role.VIEWER),
+        (cast.alice, cast.workshop, "Admin"),
+        (cast.alice, cast.attic, "Admin"),
+        (cast.bob, cast.workshop, "User"),
+        (cast.carol, cast.workshop, "Viewer"),
     ):
-        Membership.objects.get_or_create(user=person, project=place, defaults={"role": role})
+        hold(person, role, place)
     return cast
+
+
+def hold(person: User, role: str, place: Project | None = None) -> IdentityRole:
+    """Let a person hold a role: in this place, or everywhere."""
+    if not Role.objects.filter(name=role).exists():
+        load_default_roles()  # a test before this one may have emptied the tables
+    found = Role.objects.get(name=role)
+    return IdentityRole.objects.get_or_create(
+        identity_kind=IdentityKind.USER, identity_id=person.pk, role=found, project=place
+    )[0]
 
 
 def _user(username: str, **rights: bool) -> User:

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from access.permissions import Operation, may, visible
+from access.permissions import Operation, may, may_in_project, visible
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
 from executions.pausing import maintenance
@@ -53,7 +53,9 @@ def maintenance_on() -> Maintenance | None:
 @register.simple_tag(takes_context=True)
 def project_control(context: Context, project: Project) -> dict[str, object]:
     """Tell whether the person may pause what lives in the project now, and resume what is paused there."""
-    if project.is_deleted or not may(context["request"].user, Operation.RUN, project):
+    if project.is_deleted or not may_in_project(
+        context["request"].user, Operation.RUN, project.pk, Execution
+    ):
         return {}
     alive = Execution.objects.filter(project=OuterRef("pk"), ended_at=None)
     paused = Q(status=Status.PAUSED) | Q(pause_requested_at__isnull=False)
@@ -62,6 +64,12 @@ def project_control(context: Context, project: Project) -> dict[str, object]:
         may_resume=Exists(alive.filter(paused)),
     )
     return dict(offered.get(pk=project.pk))
+
+
+@register.simple_tag(takes_context=True)
+def allowed(context: Context, operation: str, record_type: str) -> bool:
+    """Tell whether the person may do this to all records of a type."""
+    return may(context["request"].user, Operation(operation), record_type)
 
 
 @register.simple_tag(takes_context=True)

@@ -34,7 +34,7 @@ class CallRefused(Exception):
 
 @dataclass
 class Caller:
-    """The execution that asks, in the attempt that its host holds."""
+    """The execution that asks, in the attempt that its host holds. `user` is its identity: its user with its roles."""
 
     id: UUID
     host_id: int
@@ -186,7 +186,9 @@ def find_executions(caller: Caller, keys: list[Any]) -> list[UUID]:
     wanted = {str(key): select_id(key) for key in keys}
     known = [key for key in wanted.values() if key is not None]
     places = dict(Execution.objects.filter(pk__in=known, deleted_at=None).values_list("pk", "project_id"))
-    seen = {place: may_in_project(caller.user, Operation.READ, place) for place in set(places.values())}
+    seen = {
+        place: may_in_project(caller.user, Operation.READ, place, Execution) for place in set(places.values())
+    }
     for text, key in wanted.items():
         if key is None or key not in places or not (seen[places[key]] or key == caller.id):
             raise CallRefused("ResourceNotFoundError", f"There is no execution {text!r}.")

@@ -60,8 +60,8 @@ def save(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _save_execution(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     execution = find_record(caller, {**arguments, "by": "id"}, Operation.READ)
-    if execution.pk != caller.id and not may(caller.user, Operation.RUN, execution):
-        raise CallRefused("PermissionDenied", "You need RUN permission on this execution.")
+    if execution.pk != caller.id and not may(caller.user, Operation.UPDATE, execution):
+        raise CallRefused("PermissionDenied", "You need UPDATE permission on this execution.")
     fields = dict(arguments.get("fields") or {})
     allowed = {"name", "description", "message", "output_value"}
     if execution.status == Status.CREATED:

@@ -54,6 +54,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         priority=whole_of(fields.pop("priority", None), "priority"),
         scheduled_for=moment_of(fields.pop("scheduled_for", None), "scheduled_for"),
         max_runtime_minutes=number_of(fields.pop("max_runtime_minutes", None), "max_runtime_minutes"),
+        roles=fields.pop("roles", None),
         run=arguments.get("run", True),
         parent=parent,
         orphan=(wait is None) if orphan is None else bool(orphan),
@@ -155,8 +156,10 @@ def clone(caller: Caller, arguments: dict[str, Any]) -> Any:
     source = find_execution(caller, arguments["id"], Operation.RUN)
     fields = dict(arguments.get("fields") or {})
     wait = return_when_of(arguments.get("wait"))
+    same = like(source, by=caller.user)
     wanted = replace(
-        like(source),
+        same,
+        roles=fields.get("roles", same.roles),
         inputs={**(source.input_value or {}), **(arguments.get("inputs") or {})},
         name=str(arguments.get("name") or source.name),
         project=find_project(caller, fields) or source.project,

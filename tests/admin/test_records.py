@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from access.models import Membership
+from access.models import IdentityRole, Role
 from flows.models import Flow
 from flows.operations import create_flow
 from projects.models import Project
@@ -116,12 +116,20 @@ def test_projects_are_made_and_described(client_of_root: Client, cast: Cast) -> 
     assert Project.objects.get(name="Cellar").created_by == cast.root
 
 
-def test_memberships_are_given_changed_and_taken(client_of_root: Client, cast: Cast) -> None:
-    new = {"user": str(cast.mallory.pk), "project": str(cast.attic.pk), "role": "viewer"}
-    assert client_of_root.post(reverse("admin:access_membership_add"), new).status_code == 302
-    membership = Membership.objects.get(user=cast.mallory)
-    assert client_of_root.post(page_of(membership), {"role": "editor"}).status_code == 302
-    membership.refresh_from_db()
-    assert membership.role == "editor"
-    assert act(client_of_root, "remove_chosen", membership)[-1:] == ["Removed 1 membership."]
-    assert not Membership.objects.filter(user=cast.mallory).exists()
+def test_roles_are_given_changed_and_taken(client_of_root: Client, cast: Cast) -> None:
+    role = Role.objects.get(name="Viewer")
+    new = {
+        "identity_kind": "user",
+        "identity_id": str(cast.mallory.pk),
+        "project": str(cast.attic.pk),
+        "role": str(role.pk),
+        "propagate": "on",
+    }
+    assert client_of_root.post(reverse("admin:access_identityrole_add"), new).status_code == 302
+    held = IdentityRole.objects.get(identity_id=cast.mallory.pk)
+    assert (held.role, held.project, held.propagate, held.created_by) == (role, cast.attic, True, cast.root)
+    assert client_of_root.post(page_of(held), {}).status_code == 302
+    held.refresh_from_db()
+    assert held.propagate is False
+    assert act(client_of_root, "take_chosen", held)[-1:] == ["Took away 1 identity role."]
+    assert not IdentityRole.objects.filter(identity_id=cast.mallory.pk).exists()

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from access.models import Membership
+from access.models import IdentityRole
 from executions import consumers, hub, live, moves
 from executions.announce import CHANGED, Collected, announce_log
 from executions.consumers import in_thread
@@ -108,13 +108,13 @@ async def test_a_stranger_hears_nothing(cast: Cast, start: Starter) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_membership_that_ends_is_noticed(
+async def test_a_role_that_is_taken_away_is_noticed(
     cast: Cast, start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "PERMISSION_SECONDS", 0.2)
     tab = await opened(await cookie_of(cast.carol))
     await tab.monitor()
-    await in_thread(Membership.objects.filter(user=cast.carol).delete)
+    await in_thread(IdentityRole.objects.filter(identity_id=cast.carol.pk).delete)
     await tab.hear("resync")
     await in_thread(start, "too late")
     assert (await tab.monitor())["rows"] == []

@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--note", default="", help="why, shown to people")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        operator = User(username="command line", is_staff=True)
+        operator = User(username="command line", is_superuser=True)
         if options["wish"] == "on":
             start_maintenance(by=operator, note=options["note"])
         elif options["wish"] == "off":

@@ -1,0 +1,90 @@
+"""The roles that are always there, and what they allow: worked out from the record types that the apps offer.
+
+Written at every migration, so that a new record type is in them. A default role that was made changeable by clearing
+its read-only mark is left alone.
+"""
+
+from collections.abc import Iterable
+
+from access.models import ANY_TYPE, Operation, Role, RolePermission
+from records.kinds import all_kinds
+
+READ, CREATE, UPDATE, DELETE, RUN = Operation
+DESCRIPTIONS = {
+    "Viewer": "Sees everything in projects: content, executions, inputs, outputs and logs.",
+    "User": "Also runs flows, controls executions and answers messages.",
+    "Developer": "Also writes flows and what they need; nothing that grants access to something.",
+    "Operator": "Also sets up what grants access: connectors, webhooks, schedules, bundles.",
+    "Admin": "Does everything. Held in one project, everything there.",
+    "Webhook": "What a webhook needs to start its flow, and that flow to do its work.",
+    "Schedule": "What a schedule needs to start its flow, and that flow to do its work.",
+}
+# Whoever may write one of these can reach something else with it.
+_GRANTS_ACCESS = {
+    "connector",
+    "webhook",
+    "schedule",
+    "scheduler",
+    "bundle",
+    "bundle_repository",
+    "vault_config",
+}
+_PLACES = {"project", "identity_role"}  # what a project is and who may do what there: for its admins
+_WORK_WRITES = {"setting", "file", "message", "custom_object"}
+
+
+def _types() -> set[str]:
+    """Return the record types that live in projects, and the project itself."""
+    return {"project"} | {
+        kind.name
+        for kind in all_kinds()
+        if any(column.name == "project" for column in kind.model._meta.concrete_fields)
+    }
+
+
+def permissions_of_default(name: str) -> set[tuple[str, str]]:
+    """Return what the default role with this name allows, as (record type, operation)."""
+    if name == "Admin":
+        return {(ANY_TYPE, operation) for operation in Operation}
+    types = _types()
+    read = _all(types, (READ,))
+    use = read | {("flow", RUN), ("message", UPDATE)} | _all(["execution"], (CREATE, UPDATE, RUN))
+    write = types - _PLACES - _GRANTS_ACCESS
+    develop = use | _all(write, Operation) | _all(types - _PLACES, (RUN,))
+    work = (
+        _all(types - _PLACES - {"webhook", "schedule"}, (READ, RUN))
+        | _all({"project"}, (READ,))
+        | _all(["execution"], (CREATE, UPDATE))
+        | _all(_WORK_WRITES & types, (CREATE, UPDATE))
+    )
+    return {
+        "Viewer": read,
+        "User": use,
+        "Developer": develop,
+        "Operator": develop | _all(types - _PLACES, Operation),
+        "Webhook": work,
+        "Schedule": work | _all({"schedule"} & types, (READ, UPDATE)),
+    }[name]
+
+
+def _all(types: Iterable[str], operations: Iterable[str]) -> set[tuple[str, str]]:
+    return {(kind, operation) for kind in types for operation in operations}
+
+
+def load_default_roles() -> None:
+    """Make the default roles that are missing, and bring those that nobody took over up to date."""
+    for name, description in DESCRIPTIONS.items():
+        role, _ = Role.objects.alive().get_or_create(name=name, defaults={"is_readonly": True})
+        if role.is_readonly:
+            Role.objects.filter(pk=role.pk).exclude(description=description).update(description=description)
+            _write(role, permissions_of_default(name))
+
+
+def _write(role: Role, wanted: set[tuple[str, str]]) -> None:
+    rows = RolePermission.objects.filter(role=role, project=None)
+    found = {(row.record_type, row.operation): row.pk for row in rows}
+    RolePermission.objects.filter(pk__in=[key for cell, key in found.items() if cell not in wanted]).delete()
+    RolePermission.objects.bulk_create(
+        RolePermission(role=role, record_type=kind, operation=operation)
+        for kind, operation in sorted(wanted - set(found))
+    )

@@ -1,0 +1,237 @@
+"""What can be done with roles: make and change them, give them to identities and take them away.
+
+Nobody can hand out more than they may do themselves: neither by giving a role nor by widening one.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from access.matrix import Matrix, forget_matrix, matrix_of
+from access.models import ANY_TYPE, IdentityKind, IdentityRole, Operation, Role, RolePermission
+from access.permissions import PermissionRefused, is_unrestricted, require, require_in_project
+from records.kinds import all_kinds
+from records.models import NAME_LENGTH
+from records.operations import restore_record, save_record, trash_record
+
+Row = tuple[UUID | None, str, str]  # project, record type, operation
+
+
+def create_role(*, by: Any, name: str, permissions: Iterable[Any] = (), **fields: Any) -> Role:
+    """Make a role with these permissions: rows of {project_id, record_type, operation}."""
+    require(by, Operation.CREATE, Role)
+    rows = read_rows(permissions)
+    with transaction.atomic():
+        role = save_record(Role(), by=by, name=name, **fields)
+        _write_rows(role, rows, by)
+    return role
+
+
+def save_role(role: Role, *, by: Any, permissions: Iterable[Any] | None = None, **fields: Any) -> Role:
+    """Change a role's fields, and replace its permissions when they are given."""
+    require(by, Operation.UPDATE, role)
+    rows = None if permissions is None else read_rows(permissions)
+    with transaction.atomic():
+        save_record(role, by=by, **fields)
+        if rows is not None:
+            _write_rows(role, rows, by)
+    return role
+
+
+def trash_role(role: Role, *, by: Any) -> Role:
+    """Put a role into the trash. Its holders keep it, but it allows nothing until it is restored."""
+    require(by, Operation.DELETE, role)
+    return trash_record(role, by=by)
+
+
+def restore_role(role: Role, *, by: Any) -> Role:
+    """Take a role out of the trash; its holders may do again what it allows."""
+    require(by, Operation.DELETE, role)
+    return restore_record(role)
+
+
+def duplicate_role(role: Role, *, by: Any, name: str | None = None) -> Role:
+    """Make a role that allows the same, under a new name: to be changed where a default role does not fit."""
+    require(by, Operation.READ, role)
+    return create_role(
+        by=by,
+        name=name or _free_name(role.name),
+        description=role.description,
+        permissions=permissions_of(role),
+    )
+
+
+def _free_name(taken: str) -> str:
+    for number in range(1, 1000):
+        tail = " copy" if number == 1 else f" copy {number}"
+        name = taken[: NAME_LENGTH - len(tail)] + tail
+        if not Role.objects.alive().filter(name=name).exists():
+            return name
+    raise ValidationError({"name": "Give the copy a name."})
+
+
+def permissions_of(role: Role) -> list[dict[str, Any]]:
+    """Return what the role allows, as callers read and give it."""
+    rows = role.permissions.order_by("project_id", "record_type", "operation")
+    return [dict(row) for row in rows.values("project_id", "record_type", "operation")]
+
+
+def rows_of(role: Role) -> set[Row]:
+    """Return what the role allows."""
+    return set(role.permissions.values_list("project_id", "record_type", "operation"))
+
+
+def read_rows(given: Iterable[Any]) -> set[Row]:
+    """Return permissions as callers give them. Raises ValidationError naming the row and what is wrong with it."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise ValidationError({"permissions": "Give a list of objects."})
+    return {_read_row(number, row) for number, row in enumerate(given, start=1)}
+
+
+def _read_row(number: int, row: Any) -> Row:
+    example = '{"project_id": null, "record_type": "flow", "operation": "READ"}'
+    if not isinstance(row, Mapping) or set(row) - {"project_id", "record_type", "operation"}:
+        raise ValidationError({"permissions": f"Row {number}: give an object such as {example}."})
+    kind, operation, project = row.get("record_type"), row.get("operation"), row.get("project_id")
+    if not isinstance(kind, str) or not 0 < len(kind) <= 64 or "\0" in kind:
+        raise ValidationError({"permissions": f"Row {number}: record_type is the name of one, or *."})
+    if operation not in Operation.values:
+        known = ", ".join(Operation.values)
+        raise ValidationError(
+            {"permissions": f"Row {number}: {operation!r} is no operation; there are: {known}."}
+        )
+    try:
+        return (None if project is None else UUID(str(project))), kind, str(operation)
+    except ValueError:
+        raise ValidationError({"permissions": f"Row {number}: {project!r} is no id of a project."}) from None
+
+
+def _write_rows(role: Role, rows: set[Row], by: Any) -> None:
+    found = {(p.project_id, p.record_type, p.operation): p.pk for p in role.permissions.all()}
+    new = rows - set(found)
+    _check_rows(new)
+    if not is_unrestricted(by) and not matrix_of(by).covers(matrix_from(new)):
+        raise PermissionRefused("You cannot put more into a role than you may do yourself.")
+    RolePermission.objects.filter(pk__in=[key for row, key in found.items() if row not in rows]).delete()
+    RolePermission.objects.bulk_create(
+        RolePermission(role=role, project_id=project, record_type=kind, operation=operation)
+        for project, kind, operation in sorted(new, key=str)
+    )
+
+
+def _check_rows(rows: set[Row]) -> None:
+    known = {ANY_TYPE, *record_types()}
+    for _, kind, _ in rows:
+        if kind not in known:
+            raise ValidationError({"permissions": f"There is no record type {kind!r}."})
+    projects = RolePermission._meta.get_field("project").related_model._default_manager
+    wanted = {project for project, _, _ in rows if project is not None}
+    if missing := wanted - set(projects.filter(pk__in=wanted).values_list("pk", flat=True)):
+        raise ValidationError({"permissions": f"There is no project with the id {min(missing)}."})
+
+
+def record_types() -> list[str]:
+    """Return the record types that a permission can name."""
+    return sorted({kind.name for kind in all_kinds()} | {"api_key", "identity_role", "role", "workspace"})
+
+
+def matrix_from(rows: Iterable[Row], project_id: UUID | None = None) -> Matrix:
+    """Return what these rows allow, to one who holds them in this project (None: everywhere)."""
+    everywhere: set[tuple[str, str]] = set()
+    projects: dict[UUID, set[tuple[str, str]]] = {}
+    for project, kind, operation in rows:
+        if project and project_id and project != project_id:
+            continue
+        place = project or project_id
+        (everywhere if place is None else projects.setdefault(place, set())).add((kind, operation))
+    return Matrix(frozenset(everywhere), {key: frozenset(cells) for key, cells in projects.items()})
+
+
+# -- Who holds which role --------------------------------------------------------------------------------------
+
+
+def give_role(
+    kind: str,
+    identity_id: UUID,
+    role: Role,
+    *,
+    by: Any,
+    project: Any = None,
+    propagate: bool = True,
+) -> IdentityRole:
+    """Give an identity a role, everywhere or in one project. Giving it again changes `propagate`.
+
+    Takes CREATE permission on identity roles there, and everything that the role allows there.
+    """
+    _require_to_place(by, Operation.CREATE, project)
+    granted = matrix_from(rows_of(role), None if project is None else project.pk)
+    if not is_unrestricted(by) and not matrix_of(by).covers(granted):
+        raise PermissionRefused(f"You cannot give the role {role.name!r}: it allows more than you may do.")
+    held, _ = IdentityRole.objects.update_or_create(
+        identity_kind=str(kind),
+        identity_id=identity_id,
+        role=role,
+        project=project,
+        defaults={"propagate": propagate},
+        create_defaults={"propagate": propagate, "created_by_id": by.pk},
+    )
+    return held
+
+
+def create_identity_role(
+    *,
+    by: Any,
+    identity_kind: str,
+    identity_id: UUID,
+    role: Role | None = None,
+    project: Any = None,
+    propagate: bool = True,
+) -> IdentityRole:
+    """Give a role, as REST and flows ask for it. Raises ValidationError naming what is wrong."""
+    if role is None:
+        raise ValidationError({"role_id": "Give role_id or role_name."})
+    if identity_kind not in IdentityKind.values:
+        raise ValidationError({"identity_kind": f"Give one of: {', '.join(IdentityKind.values)}."})
+    if identity_kind == IdentityKind.EXECUTION:
+        raise ValidationError(
+            {"identity_kind": "An execution has roles of its starter: give them at its start."}
+        )
+    return give_role(identity_kind, identity_id, role, by=by, project=project, propagate=propagate)
+
+
+def save_identity_role(held: IdentityRole, *, by: Any, **fields: Any) -> IdentityRole:
+    """Change whether a held role propagates; who holds which role where is given and taken, not changed."""
+    if fixed := sorted(set(fields) - {"propagate"}):
+        raise ValidationError({fixed[0]: "This cannot be changed: give another role and take this one away."})
+    propagate = fields.get("propagate", held.propagate)
+    return give_role(
+        held.identity_kind, held.identity_id, held.role, by=by, project=held.project, propagate=propagate
+    )
+
+
+def take_role(held: IdentityRole, *, by: Any) -> None:
+    """Take a role away from an identity. Takes DELETE permission on identity roles there."""
+    _require_to_place(by, Operation.DELETE, held.project)
+    held.delete()
+    forget_matrix(by)
+
+
+def _require_to_place(by: Any, operation: Operation, project: Any) -> None:
+    if project is None:
+        require(by, operation, IdentityRole)
+    else:
+        require_in_project(by, operation, project, IdentityRole)
+
+
+def roles_held(kind: str, identity_id: UUID) -> "Any":
+    """Return what an identity holds, as rows of IdentityRole."""
+    rows = IdentityRole.objects.filter(identity_kind=str(kind), identity_id=identity_id)
+    return rows.select_related("role", "project").order_by("role__name", "project__name")
+
+
+def user_roles(user_id: UUID) -> "Any":
+    """Return what a user holds, as rows of IdentityRole."""
+    return roles_held(IdentityKind.USER, user_id)
