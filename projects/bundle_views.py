@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import page, words_of
-from access.permissions import Operation, may, visible
+from access.permissions import Operation, may, projects_with, visible
 from projects import bundles
 from projects.bundles import Changes
 from projects.models import Bundle, Project
@@ -169,7 +169,10 @@ def _find(request: HttpRequest, name: str) -> Bundle:
 
 
 def _import_form(request: HttpRequest) -> dict[str, Any]:
-    projects = visible(request.user, Project.objects.alive(), Operation.CREATE).order_by("name")
+    projects = visible(request.user, Project.objects.alive()).order_by("name")
+    where = projects_with(request.user, Operation.CREATE, Bundle)
+    if where is not None:
+        projects = projects.filter(pk__in=where)
     return {"places": list(projects.only("id", "name")[:PROJECTS_OFFERED])}
 
 

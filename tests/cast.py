@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 from access.default_roles import load_default_roles
+from access.matrix import forget_matrix
 from access.models import IdentityKind, IdentityRole, Role, User
 from projects.models import DEFAULT_PROJECT, Project
 
@@ -51,6 +52,7 @@ def hold(person: User, role: str, place: Project | None = None) -> IdentityRole:
     if not Role.objects.filter(name=role).exists():
         load_default_roles()  # a test before this one may have emptied the tables
     found = Role.objects.get(name=role)
+    forget_matrix(person)
     return IdentityRole.objects.get_or_create(
         identity_kind=IdentityKind.USER, identity_id=person.pk, role=found, project=place
     )[0]
