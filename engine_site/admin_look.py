@@ -40,6 +40,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Work",
                 "items": [
                     _entry("Executions", "play_circle", "executions_execution"),
+                    _entry("Messages", "inbox", "inbox_message"),
                     _entry("Flows", "code", "flows_flow"),
                     _entry("Projects", "folder", "projects_project"),
                     _entry("Bundles", "deployed_code", "projects_bundle"),

@@ -17,6 +17,7 @@ from engine_site.reference import api_docs
 from executions import api as executions
 from executions import control_api as control
 from flows import api as flows
+from inbox import api as inbox
 from projects import api as projects
 from records.forms import META_SCHEMA
 from records.openapi import Described
@@ -65,6 +66,7 @@ urlpatterns = [
     *flows.urlpatterns,
     *executions.urlpatterns,
     *configuration.urlpatterns,
+    *inbox.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
     path("docs", api_docs, name="api-docs"),
     path("formSchema.json", FormSchema.as_view()),

@@ -21,6 +21,7 @@ from access.sign_in import TooManyFailures
 from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
 from executions.pausing import CannotPause, NotPaused
 from executions.restoring import NoSuchSavepoint
+from inbox.operations import AlreadyAnswered, MessageClosed, StillWaitedFor
 from projects.bundles import BundleInUse
 from projects.operations import DefaultProjectStays
 from records.listing import ListTooSlow
@@ -38,6 +39,9 @@ _FACTS: dict[type[Exception], tuple[int, str]] = {
     CannotPause: (409, "cannot_pause"),
     NoSuchSavepoint: (404, "not_found"),
     StillAlive: (409, "still_alive"),
+    AlreadyAnswered: (409, "already_answered"),
+    MessageClosed: (409, "message_closed"),
+    StillWaitedFor: (409, "still_waited_for"),
     KeyReused: (409, "idempotency_key_reused"),
     TooManyFailures: (429, "too_many_requests"),
     ListTooSlow: (422, "list_too_slow"),

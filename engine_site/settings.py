@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "flows",
     "connectors",
     "executions",
+    "inbox",
     "engine_site",
 ]
 

@@ -27,6 +27,7 @@ class Collected:
     def __init__(self) -> None:
         self.changed: set[UUID] = set()
         self.logged: dict[UUID, int] = {}
+        self.topics: dict[str, set[UUID]] = {}
         self.is_ready = False  # something can be claimed, which the other workers are told with the rest
         self.rings = False  # the host rings for its own claimer at once
 
@@ -39,10 +40,10 @@ class Collected:
 
     def send(self) -> None:
         """Send what has gathered, in as few notes as fit. Call it outside of a transaction."""
-        changed, logged = self.changed, self.logged
+        changed, logged, topics = self.changed, self.logged, self.topics
         is_ready, self.is_ready = self.is_ready, False
-        self.changed, self.logged = set(), {}
-        for note in notes(changed, logged):
+        self.changed, self.logged, self.topics = set(), {}, {}
+        for note in [*notes(changed, logged), *_topic_notes(topics)]:
             fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
         if is_ready:
             fetch("SELECT pg_notify(%s, '')", (READY,))
@@ -76,6 +77,25 @@ def announce_log(execution_id: UUID, number: int) -> None:
     collected = _collected.get()
     if collected is not None:
         collected.logged[execution_id] = number
+
+
+def announce_topic(topic: str, keys: Iterable[UUID]) -> None:
+    """Tell the browsers that hear of this topic (see `executions.topics`) what is new in it."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.topics.setdefault(topic, set()).update(keys)
+        return
+    for note in _topic_notes({topic: keys}):
+        fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
+
+
+def _topic_notes(topics: dict[str, Any]) -> list[str]:
+    made = []
+    for topic, keys in topics.items():
+        ids = [str(key) for key in keys]
+        for start in range(0, len(ids), _IDS_PER_NOTE):
+            made.append(orjson.dumps({"topics": {topic: ids[start : start + _IDS_PER_NOTE]}}).decode())
+    return made
 
 
 def announce_ready() -> None:

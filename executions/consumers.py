@@ -63,7 +63,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         if not ear.is_hearing:
             await in_thread(ear.await_hearing, HEARING_SECONDS)  # news from here on are not missed
         await self.accept()
-        self.subscriber = Subscriber(asyncio.get_running_loop(), projects)
+        self.subscriber = Subscriber(asyncio.get_running_loop(), projects, self.user.pk)
         hub.join(self.subscriber)
         self.tasks = [asyncio.create_task(work) for work in (self._pass_on(), self._ping(), self._watch())]
 

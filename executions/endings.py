@@ -25,6 +25,21 @@ def at_end(react: AtEnd) -> None:
     _at_end.append(react)
 
 
+# What other parts do in the sweep of every other second: whatever came due without anybody waiting for it.
+_at_sweep: list[Callable[[], None]] = []
+
+
+def at_sweep(react: Callable[[], None]) -> None:
+    """Call `react` in the sweep, which one host at a time makes; one cheap statement at most."""
+    _at_sweep.append(react)
+
+
+def sweep_others() -> None:
+    """Let the other parts sweep."""
+    for react in _at_sweep:
+        react()
+
+
 def after_end(
     ids: list[UUID],
     here: int | None = None,

@@ -16,6 +16,7 @@ from executions.calls import control, records, starting, waiting
 from executions.calls.base import Caller, CallRefused, Parked, PutDown, Started, refusal
 from executions.calls.table import CALLS, Call, offer_calls, take_up
 from executions.savepoints import HARD_LIMIT, Request, record
+from records.operations import Conflict
 
 __all__ = ["CallRefused", "Caller", "Parked", "PutDown", "Started", "answer", "go_on"]
 
@@ -29,7 +30,7 @@ def answer(caller: Caller, request: Request) -> Any:
     link = connection.connection
     try:
         return _answer(caller, request)
-    except (PermissionRefused, ValidationError, CallRefused) as error:
+    except (PermissionRefused, ValidationError, Conflict, CallRefused) as error:
         if connection.connection is not link:
             # Django's validation takes a lost connection for a broken constraint: nothing was refused.
             raise OperationalError("the connection was lost while a call was checked") from error

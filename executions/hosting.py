@@ -16,7 +16,7 @@ from django.db import transaction
 from executions import moves
 from executions.announce import announce_ready
 from executions.database import fetch, from_jsonb, jsonb, transacted
-from executions.endings import after_end, wake
+from executions.endings import after_end, sweep_others, wake
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
 
@@ -500,4 +500,5 @@ def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
         after_end(ids)
     if queued or let_go:
         announce_ready()
+    sweep_others()
     return ids

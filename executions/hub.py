@@ -16,6 +16,7 @@ import orjson
 
 from executions.monitor import MonitorFilter
 from executions.snapshots import Row
+from executions.topics import Hint
 
 QUEUED_MESSAGES = 256
 UNACKNOWLEDGED_MESSAGES = 64
@@ -51,6 +52,7 @@ class Subscriber:
 
     loop: asyncio.AbstractEventLoop
     projects: Projects = frozenset()
+    user_id: UUID | None = None
     interest: Interest = field(default_factory=Interest)
     running: int | None = None  # the count it was told last
     _queue: deque[str] = field(default_factory=deque)
@@ -206,6 +208,20 @@ class Hub:
             if subscriber.running != count:
                 subscriber.running = count
                 sending.append((subscriber, None, encode({"type": "running", "count": count})))
+        self._send(sending)
+
+    def publish_topic(self, name: str, hints: list[Hint]) -> None:
+        """Tell each socket that there is news in a topic, and what it is about."""
+        sending: list[Sending] = []
+        for subscriber in self.subscribers():
+            projects, user_id = subscriber.projects, subscriber.user_id
+            about = [
+                hint.about
+                for hint in hints
+                if projects is None or hint.project_id in projects or user_id in hint.user_ids
+            ]
+            if about:
+                sending.append((subscriber, None, encode({"type": "topic", "topic": name, "about": about})))
         self._send(sending)
 
     def open_logs(self) -> dict[UUID, list[tuple[Subscriber, Interest]]]:

@@ -28,6 +28,7 @@ from executions.lifecycle import ENDED, Status
 from executions.log_reading import last_numbers, read_lines
 from executions.models import HEARTBEAT_SECONDS, Execution, Process, Transition
 from executions.snapshots import read_rows
+from executions.topics import read_hints
 from records import configuration
 
 logger = logging.getLogger("engine.live")
@@ -57,6 +58,7 @@ class Ear:
         self._stopping = threading.Event()
         self._changed: set[UUID] = set()
         self._logged: dict[UUID, int] = {}
+        self._topics: dict[str, set[UUID]] = {}
         self._told: OrderedDict[UUID, int] = OrderedDict()  # the last versions published, newest at the end
         self._asked: set[UUID] = set()  # logs to look at, from other threads
         self._seen = 0  # transitions up to this id were looked at in the look before last
@@ -155,7 +157,7 @@ class Ear:
         sources: list[Any] = [lease, self._wake_read]
         while not self._stopping.is_set():
             waits = [beat_at, look_at]
-            if self._changed or self._logged or self._asked:
+            if self._changed or self._logged or self._topics or self._asked:
                 waits.append(flush_at)
             if self._running_due_at is not None:
                 waits.append(max(self._running_due_at, flush_at))
@@ -166,11 +168,11 @@ class Ear:
                 beat_at = time.monotonic() + HEARTBEAT_SECONDS
                 if not lease.beat():
                     raise LeaseEnded
-            was_idle = not (self._changed or self._logged)
+            was_idle = not (self._changed or self._logged or self._topics)
             for _channel, payload in lease.notes():
                 self._hear(payload)
             now = time.monotonic()
-            if was_idle and (self._changed or self._logged):
+            if was_idle and (self._changed or self._logged or self._topics):
                 flush_at = max(flush_at, now + COLLECT_SECONDS)
             if now >= look_at:
                 previous_newest = self._look(previous_newest)
@@ -193,6 +195,7 @@ class Ear:
             note = orjson.loads(payload)
             changed = [UUID(key) for key in note.get("changed", ())]
             logged = {UUID(key): int(number) for key, number in note.get("logged", {}).items()}
+            topics = {name: [UUID(key) for key in keys] for name, keys in note.get("topics", {}).items()}
         except (ValueError, AttributeError):
             logger.warning("a notification that is none of ours was ignored: %.80r", payload)
             return
@@ -200,11 +203,14 @@ class Ear:
         self._changed.update(changed)
         for key, number in logged.items():
             self._logged[key] = max(number, self._logged.get(key, 0))
+        for name, keys in topics.items():
+            self._topics.setdefault(name, set()).update(keys)
 
     def _flush(self) -> None:
         """Read what changed, once, and tell those who want to know."""
         changed, self._changed = self._changed, set()
         logged, self._logged = self._logged, {}
+        topics, self._topics = self._topics, {}
         with self._lock:
             asked, self._asked = self._asked, set()
         if not hub.subscribers():
@@ -217,6 +223,8 @@ class Ear:
                 if self._running_due_at is None:
                     self._running_due_at = now + RUNNING_SECONDS
             self._publish_logs(logged, asked)
+            for name, keys in topics.items():
+                hub.publish_topic(name, read_hints(name, list(keys)))
             if self._running_due_at is not None and now >= self._running_due_at:
                 self._running_due_at = None
                 hub.publish_running(running_by_project())

@@ -30,17 +30,18 @@ from projects.models import Project
 from records.forms import find_faults, in_words
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH
+from records.operations import Conflict
 
 
-class AlreadyEnded(Exception):
+class AlreadyEnded(Conflict):
     """The execution has ended; nothing about its course can be changed."""
 
 
-class NotRunnable(Exception):
+class NotRunnable(Conflict):
     """The execution was started before; only one in the state CREATED can be run."""
 
 
-class StillAlive(Exception):
+class StillAlive(Conflict):
     """The execution lives; cancel it first."""
 
 

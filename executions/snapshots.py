@@ -107,6 +107,8 @@ def _line(values: dict[str, Any]) -> tuple[str, datetime | None]:
         case Status.WAITING_FOR_DEPENDENCY:
             count = waiting_for.get("count", 1)
             return f"for {count} execution{'' if count == 1 else 's'}", None
+        case Status.WAITING_FOR_MESSAGE:
+            return f"for an answer to “{waiting_for.get('subject', '')}”", None
     return one_line(values["tail"], values["reason"]), None
 
 

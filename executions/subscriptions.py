@@ -5,7 +5,8 @@
     {"subscribe": "execution", "id": …, "log_after": n, "ids": […]}   + its tree's rows, and its log behind line n
 
 Answers: {"type": "snapshot", "rows", "running"}, then "changes" (rows), "running" (count), "log" (lines, last),
-"resync" (ask anew), "ping". Rows carry a version; whoever keeps the highest is right.
+"topic" (there is news in another part, see `executions.topics`), "resync" (ask anew), "ping". Rows carry a version;
+whoever keeps the highest is right.
 """
 
 from collections.abc import Mapping

@@ -21,6 +21,7 @@ from executions import log_reading, operations, savepoint_views
 from executions.excerpts import excerpt, failing_line, script_lines
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, LogLine, Transition
+from executions.panels import draw_panels
 from executions.snapshots import one_line, read_rows
 from executions.timeline import read_timeline
 from executions.waiting import why_it_waits
@@ -126,6 +127,7 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     children = {row["status"]: row["number"] for row in counts}
     last = log_reading.last_number(execution.pk)
     return {
+        "panels": draw_panels(request, execution),
         "interruption": _last_interruption(execution),
         "excerpt": excerpt(_script_of(execution), marked),
         "failing_line": marked,

@@ -51,7 +51,7 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         case Status.WAITING_FOR_DEPENDENCY:
             return _for_executions(execution, identity)
         case Status.WAITING_FOR_MESSAGE:
-            return Why("It waits for an answer.")
+            return _for_an_answer(execution)
         case Status.WAITING_FOR_LOCK:
             return Why("It waits for a lock that another execution holds.")
         case Status.PAUSED:
@@ -64,6 +64,13 @@ def _asleep(execution: Execution) -> Why:
     if until and until < timezone.now() and maintenance() is not None:
         return Why("It has slept long enough; it goes on when maintenance ends.", is_stuck=True)
     return Why("It sleeps and wakes", until=until)
+
+
+def _for_an_answer(execution: Execution) -> Why:
+    waiting_for = execution.waiting_for or {}
+    until = _moment(waiting_for.get("until"))
+    words = f"It waits for an answer to “{waiting_for.get('subject', '')}”"
+    return Why(f"{words}, at the latest" if until else f"{words}.", until=until)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -25,6 +25,7 @@ from flow_api.exceptions import (
     TimeoutExceededError,
 )
 from flow_api.execution import Execution
+from flow_api.messages import Message
 from flow_api.records import Flow, Project, Record, User
 from flow_api.system import NotSet, ReturnWhen, Status, System
 from flow_api.urls import split_url
@@ -43,6 +44,7 @@ __all__ = [
     "InvalidInputError",
     "LifecycleSignal",
     "LockTimeoutError",
+    "Message",
     "MessageResponseTimeoutError",
     "MissingInputError",
     "NotSet",

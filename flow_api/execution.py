@@ -18,6 +18,7 @@ from flow_api.exceptions import (
     InvalidInputError,
 )
 from flow_api.log import write_log
+from flow_api.messages import Message
 from flow_api.records import Record
 from flow_api.starting import return_when_value, split_keywords, wait_value
 from flow_api.system import ReturnWhen
@@ -179,6 +180,31 @@ class Execution(Record):
             moment = (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
         self._must_be_own("sleep")
         self._call("sleep", {"until": _number(moment)})
+
+    # asking people
+
+    def message(
+        self,
+        subject: str | None = None,
+        message: str | None = None,
+        request: str | None = None,
+        body: dict[str, Any] | str | None = None,
+        message_type: str | None = None,
+        wait: bool = True,
+        *,
+        timeout: float | datetime.timedelta | None = None,
+        default: dict[str, Any] | None = None,
+        recipients: Any = None,
+        init: dict[str, Any] | None = None,
+    ) -> Message:
+        """Will show people a text (Markdown), a question or a form and, unless `wait=False`, wait for the answer."""
+        self._must_be_own("write messages")
+        named = {
+            "subject": subject, "message": message, "request": request, "body": body, "message_type": message_type,
+            "timeout": timeout, "default": default, "recipients": recipients,
+        }  # fmt: skip
+        given = {name: value for name, value in named.items() if value is not None}
+        return Message.create(self._system, {**(init or {}), **given}, wait=bool(wait))
 
     # ending
 

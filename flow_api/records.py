@@ -161,8 +161,9 @@ class User(Record):
 
 def _classes() -> dict[str, type[Record]]:
     from flow_api.execution import Execution
+    from flow_api.messages import Message
 
-    return {kind.RESOURCE: kind for kind in (Flow, Project, User, Execution)}
+    return {kind.RESOURCE: kind for kind in (Flow, Project, User, Execution, Message)}
 
 
 def make(system: System, type_name: str, select: object, by: str | None = None) -> Record:

@@ -10,6 +10,10 @@ from records.models import Record, RecordIsReadonly
 R = TypeVar("R", bound=Record)
 
 
+class Conflict(Exception):
+    """The present state of a record does not allow this; the message says why. Flows see it as an EngineException."""
+
+
 def save_record(record: R, *, by: Any, **fields: Any) -> R:
     """Set `fields`, check everything and store the record with its audit fields.
 

@@ -16,6 +16,7 @@ from access.permissions import Operation, may, may_in_project, visible
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
 from executions.pausing import maintenance
+from inbox.operations import read_bell
 from projects.models import Project
 from records.templatetags.ui import icon
 
@@ -42,6 +43,12 @@ def running_count(context: Context) -> dict[str, Any]:
     count = running[:COUNTED_RUNNING].count()
     text = f"{COUNTED_RUNNING - 1}+" if count == COUNTED_RUNNING else str(count)
     return {"count": count, "text": text, "url": reverse("execution-monitor") + "?group=running"}
+
+
+@register.simple_tag(takes_context=True)
+def inbox_bell(context: Context) -> dict[str, Any]:
+    """Return how many messages wait for the person, and those that open by themselves."""
+    return read_bell(context["request"].user)
 
 
 @register.simple_tag

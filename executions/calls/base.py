@@ -17,6 +17,7 @@ from executions.models import Execution
 from executions.reading import read_execution
 from projects.models import Project
 from records.kinds import Kind, kind_of, select
+from records.operations import Conflict
 
 RETURN_WHEN = (ALL_SUCCEEDED, ALL_ENDED, FIRST_ENDED)
 
@@ -83,6 +84,8 @@ def refusal(error: Exception) -> CallRefused:
     """Return the named error a flow sees for an operation's exception."""
     if isinstance(error, PermissionRefused):
         return CallRefused("PermissionDenied", str(error))
+    if isinstance(error, Conflict):
+        return CallRefused("EngineException", str(error))
     assert isinstance(error, ValidationError)
     if hasattr(error, "error_dict"):
         words = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())

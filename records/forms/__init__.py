@@ -17,7 +17,7 @@ from records.forms.answers import check_answer, read_answer
 from records.forms.faults import Fault, find_faults, in_words
 from records.forms.grammar import META_SCHEMA, check_form, has_fields
 from records.forms.reading import read
-from records.forms.rendering import render, switch
+from records.forms.rendering import render, render_answer, switch
 
 __all__ = [
     "META_SCHEMA",
@@ -30,5 +30,6 @@ __all__ = [
     "read",
     "read_answer",
     "render",
+    "render_answer",
     "switch",
 ]

@@ -114,6 +114,39 @@ def render(
     return render_to_string("forms/form.html", context)
 
 
+def render_answer(schema: Schema, answer: Any = None) -> SafeString:
+    """Return the texts of a form and, if there is one, the answer to it, to be read only."""
+    given = answer if isinstance(answer, dict) else {}
+    shown: list[Field] = []
+    for key, each in properties_of(schema, schema):
+        element = element_of(each, schema)
+        drawn = Field(element, key, str(word(each, "label") or each.get("title") or key))
+        if element == "markdown":
+            drawn.text = markdown(_text_of(each))
+        elif key not in given or (element == "submit" and given[key] is not True):
+            continue
+        else:
+            drawn.value = _SECRET if element == "password" else _readable(given[key], each)
+        shown.append(drawn)
+    return render_to_string("forms/answer.html", {"fields": shown})
+
+
+_SECRET = "•••"
+
+
+def _readable(value: Any, schema: Schema) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    for choice, words in choices_of(schema):
+        if choice == value:
+            return words
+    return value if isinstance(value, str) else write_value(value)
+
+
+def _text_of(schema: Schema) -> str:
+    return str(schema.get("description") or word(schema, "example") or "")
+
+
 def switch(post: QueryDict, signed: str) -> SafeString:
     """Return a form again, as it was sent, in its other way: text instead of fields, or fields instead of text.
 
@@ -196,7 +229,7 @@ class _Drawer:
         )
         match element:
             case "markdown":
-                drawn.text = markdown(str(schema.get("description") or word(schema, "example") or ""))
+                drawn.text = markdown(_text_of(schema))
             case "object":
                 drawn.fields = self.fields(schema, value, name, path, depth, is_new)
             case "variants":

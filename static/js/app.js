@@ -18,5 +18,6 @@ import "./ui/schema_forms.js";
 import "./ui/json_tree.js";
 import "./ui/tabs.js";
 import "./live.js";
+import "./inbox.js";
 
 export { icon };

@@ -6,11 +6,13 @@ import { toast } from "./ui/toasts.js";
 
 const POLL_MS = 3000;
 const SHELL_POLL_MS = 15000;
+const TOPICS_POLL_MS = 5000;
 const SILENCE_MS = 45000; // the server pings every 20 s
 const ACK_EVERY = 16;
 const SIGNED_OUT = 4401;
 const NOT_THERE = 4404;
 
+const topics = []; // [name or null, listener]
 let makeWish = () => ({ subscribe: "shell" });
 let hear = () => {};
 let socket = null;
@@ -22,12 +24,23 @@ let silenceTimer = null;
 let pollTimer = null;
 let retryTimer = null;
 let isStopped = false;
+let hasBeenLost = false;
+let topicsAskedAt = 0;
 
 /** Follows what `wish()` describes; `listener` gets every message. Called again it asks anew. */
 export function follow(wish, listener) {
   makeWish = wish;
   hear = listener;
   ask();
+}
+
+/** Calls the listener with what news of a topic (null: of any) is about; without a list when some may have been missed. */
+export function onTopic(name, listener) {
+  topics.push([name, listener]);
+}
+
+function tellTopics(name, about) {
+  for (const [wanted, listener] of topics) if (!wanted || !name || wanted === name) listener(about);
 }
 
 /** Asks for a new snapshot of what is followed. */
@@ -52,6 +65,7 @@ function connect() {
   const patience = setTimeout(() => mine.close(), 5000);
   mine.addEventListener("open", () => {
     isOpen = true;
+    if (hasBeenLost) tellTopics();
     clearTimeout(patience);
     failures = received = acknowledged = 0;
     stopPolling();
@@ -74,6 +88,7 @@ function connect() {
 
 function lost(code, wasOpen = false) {
   socket = null;
+  hasBeenLost = true;
   if (code === SIGNED_OUT) { signedOut(); return; }
   if (code === NOT_THERE) { makeWish = () => ({ subscribe: "shell" }); hear = () => {}; }
   failures += 1;
@@ -87,6 +102,7 @@ function take(message) {
   if (message.type === "resync") { ask(); return; }
   if (message.running !== undefined) setRunningCount(message.running);
   if (message.type === "running") setRunningCount(message.count);
+  else if (message.type === "topic") tellTopics(message.topic, message.about);
   else if (message.type !== "ping") hear(message);
 }
 
@@ -132,6 +148,7 @@ async function poll() {
       if (pollTimer === null) return; // the socket is back
       setLiveState("polling");
       answer.messages.forEach(take);
+      if (Date.now() - topicsAskedAt > TOPICS_POLL_MS) { topicsAskedAt = Date.now(); tellTopics(); }
     }
   } catch (error) {
     if (error.status === 401) { signedOut(); return; }

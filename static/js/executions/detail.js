@@ -1,6 +1,6 @@
 // The page of one execution: parts marked data-live are fetched again when it (or its tree) moves on, rows of its
 // children change in place, the log grows line by line.
-import { follow } from "../live.js";
+import { follow, onTopic } from "../live.js";
 import { setFaviconDot } from "../ui/favicon.js";
 import { refreshTimes } from "../ui/times.js";
 import { isEnded } from "../ui/status.js";
@@ -103,10 +103,17 @@ function put(part) {
   html.set(live, text);
   // An open menu or a focused button must not vanish under the hand.
   if (old.querySelector(".menu-list:not([hidden])") || document.querySelector("dialog[open]")) { html.delete(live); refreshSoon(1500); return; }
+  if (part.dataset.stamp && part.dataset.stamp === old.dataset.stamp) return;
+  for (const each of part.querySelectorAll("[data-keep]")) {
+    const same = old.querySelector(`[data-keep="${each.dataset.keep}"]`);
+    if (same) each.replaceWith(same); // with what was typed into it
+  }
+  for (const said of old.querySelectorAll("[data-keep]:has([role=alert])")) { part.append(said); part.hidden = false; }
   if (live === "savepoints" && mergeSavepoints(old, part)) return;
   const focused = old.contains(document.activeElement) ? document.activeElement.textContent.trim() : null;
   old.replaceWith(part);
   refreshTimes(part);
+  window.htmx?.process(part);
   if (focused) [...part.querySelectorAll("button, a")].find((each) => each.textContent.trim() === focused)?.focus();
 }
 
@@ -131,4 +138,5 @@ if (tab === "script") {
   if (!location.hash) document.querySelector(".script-whole .is-marked")?.scrollIntoView({ block: "center" });
 }
 
+onTopic(null, (about) => { if (tab === "overview" && (about?.includes(id) ?? true)) refreshSoon(80); });
 follow(wish, hear);

@@ -1,0 +1,1 @@
+"""People in the loop: messages that executions write, the forms in them, and who answers."""

@@ -1,0 +1,152 @@
+"""The side of those who answer: who may see and answer a message, the answer, and the trash."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from access.models import User
+from access.permissions import Operation, PermissionRefused, is_unrestricted, may_in_project, require, visible
+from executions.database import transacted
+from executions.endings import lock_all, wake
+from inbox.models import OPEN, Message
+from inbox.news import announce_messages
+from projects.models import Project
+from records.forms import check_answer, in_words
+from records.operations import Conflict
+
+COUNTED = 100
+
+
+class AlreadyAnswered(Conflict):
+    """Somebody else was first; the message says who and when."""
+
+    def __init__(self, message: Message) -> None:
+        who = message.answered_by.username if message.answered_by else "its deadline"
+        when = f"{message.answered_at:%Y-%m-%d %H:%M:%S} UTC" if message.answered_at else "before"
+        super().__init__(f"“{message.subject}” was answered by {who} at {when}. Your answer was not stored.")
+
+
+class MessageClosed(Conflict):
+    """Nobody waits for an answer any more."""
+
+    def __init__(self, message: Message) -> None:
+        why = "its time is over" if message.state == "expired" else "its execution has ended"
+        super().__init__(f"“{message.subject}” is closed: {why}. Your answer was not stored.")
+
+
+class StillWaitedFor(Conflict):
+    """An execution waits for the answer; the message cannot go."""
+
+
+def visible_messages(user: Any, rows: "QuerySet[Message]") -> "QuerySet[Message]":
+    """Narrow messages to those of projects that this person may read, and those addressed to them."""
+    if is_unrestricted(user):
+        return rows
+    if user is None or not user.is_active:
+        return rows.none()
+    return rows.filter(_in_projects(user, Operation.READ) | Q(recipient_ids__contains=[user.pk]))
+
+
+def messages_for(user: Any) -> "QuerySet[Message]":
+    """Return the open messages that wait for this person: addressed to them, or to nobody where they may run."""
+    rows = Message.objects.filter(OPEN, deleted_at=None, project__deleted_at=None)
+    rows = rows.exclude(deadline_at__lte=timezone.now())
+    to_all = Q(recipient_ids=[])
+    if not is_unrestricted(user):
+        to_all &= _in_projects(user, Operation.RUN)
+    return rows.filter(to_all | Q(recipient_ids__contains=[user.pk]))
+
+
+def _in_projects(user: Any, operation: Operation) -> Q:
+    # Asked through projects: `visible` narrows what is theirs, and a message is.
+    return Q(project_id__in=visible(user, Project.objects.all(), operation).values("pk"))
+
+
+def read_bell(user: Any) -> dict[str, Any]:
+    """Return the number of messages that wait for this person (counted to a limit), and their open popups."""
+    waiting = list(messages_for(user).order_by("-id").values_list("id", "message_type")[:COUNTED])
+    popups = [str(key) for key, kind in waiting if kind == Message.Type.POPUP]
+    text = f"{COUNTED - 1}+" if len(waiting) == COUNTED else str(len(waiting))
+    return {"count": len(waiting), "text": text, "popups": popups[::-1]}
+
+
+def may_answer(user: Any, message: Message) -> bool:
+    """Tell whether this person may answer: a recipient; without any, whoever may run executions of the project."""
+    if is_unrestricted(user):
+        return True
+    if message.recipient_ids:
+        return bool(user and user.is_active and user.pk in message.recipient_ids)
+    return may_in_project(user, Operation.RUN, message.project_id)
+
+
+def recipients_of(message: Message) -> list[User]:
+    """Return the people it is addressed to."""
+    return list(User.objects.filter(pk__in=message.recipient_ids).order_by("username"))
+
+
+def answer_message(message: Message, response: Any, *, by: Any) -> Message:
+    """Store the answer and let those go on who wait for it. The first answer holds.
+
+    Raises PermissionRefused, ValidationError (each fault with path, value and rule), AlreadyAnswered, MessageClosed.
+    """
+    if not may_answer(by, message):
+        raise PermissionRefused("You may not answer this message: it is addressed to others.")
+    answer, faults = check_answer(message.body, response)
+    if faults:
+        raise ValidationError({"response": in_words(faults, "response")}, code="input_invalid")
+    _store_answer(message.pk, answer, by)
+    message.refresh_from_db()
+    return message
+
+
+@transacted
+def _store_answer(message_id: UUID, answer: dict[str, Any], by: Any) -> None:
+    # Executions are locked before messages, everywhere. One that begins to wait meanwhile is woken all the same.
+    lock_all(list(Message.objects.values_list("waiter_ids", flat=True).get(pk=message_id)))
+    message = Message.objects.select_for_update(of=("self",)).select_related("answered_by").get(pk=message_id)
+    if message.is_submitted:
+        raise AlreadyAnswered(message)
+    if message.deleted_at is not None or not message.is_open:
+        raise MessageClosed(message)
+    message.response, message.is_submitted = answer, True
+    message.answered_by, message.answered_at = by, timezone.now()
+    message.save(update_fields=["response", "is_submitted", "answered_by", "answered_at"])
+    wake(message.waiter_ids)
+    announce_messages([message.pk])
+
+
+def save_message(message: Message, *, by: Any, **fields: Any) -> Message:
+    """Change what can be changed of a message: its answer, once."""
+    if set(fields) != {"response"}:
+        raise ValidationError(
+            dict.fromkeys(fields or ["response"], "Only the response of a message can be set.")
+        )
+    return answer_message(message, fields["response"], by=by)
+
+
+@transacted
+def trash_message(message: Message, *, by: Any) -> Message:
+    """Put a message into the trash. Raises StillWaitedFor while an execution waits for its answer."""
+    require(by, Operation.DELETE, message)
+    row = Message.objects.select_for_update().get(pk=message.pk)
+    if row.is_open and row.waiter_ids:
+        raise StillWaitedFor(
+            f"“{row.subject}” is waited for. Answer it, or cancel the execution that waits; then delete it."
+        )
+    Message.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=timezone.now(), deleted_by=by)
+    announce_messages([row.pk])
+    message.refresh_from_db()
+    return message
+
+
+@transacted
+def restore_message(message: Message, *, by: Any) -> Message:
+    """Take a message out of the trash."""
+    require(by, Operation.DELETE, message)
+    Message.objects.filter(pk=message.pk).update(deleted_at=None, deleted_by=None)
+    announce_messages([message.pk])
+    message.refresh_from_db()
+    return message
