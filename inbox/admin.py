@@ -27,8 +27,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "answered_by",
     )
     list_select_related = ("project", "answered_by")
-    list_filter = ("project",)
-    list_lookups = ("execution",)
+    list_lookups = ("execution", "project")
     search_fields = ("execution_id",)
     search_help_text = "The id of the execution that asked"
     fields = (

@@ -19,12 +19,13 @@ from executions.models import Execution, LogLine, Maintenance, Payload, Process,
 from executions.operations import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
+from inbox.models import Message
 from projects.models import Bundle
 from records.models import ManualValue
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
 
-OURS = {"records", "access", "projects", "flows", "executions"}
+OURS = {"records", "access", "projects", "flows", "executions", "inbox"}
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PAGE = 50
 
@@ -81,6 +82,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     Payload.objects.create(sha256="5" * 64, value=["large"])
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
     ManualValue.objects.create(name="MAX_RESIDENT", value="9")
+    Message.objects.create(execution=first, project=first.project, subject="Ready?", body={"properties": {}})
     Bundle.objects.create(name="Tools", version="1", project=cast.default)
     SignInFailure.objects.create(username="root", address="127.0.0.1")
     Process.objects.create(role=Process.Role.HOST, pid=1, machine="here")

@@ -13,7 +13,9 @@ from tests.executions.stage import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
-SHOWN = [(name, *flow) for name in ("README.md", "docs/flow_api.md", "docs/messages.md") for flow in flows_of(name)]
+SHOWN = [
+    (name, *flow) for name in ("README.md", "docs/flow_api.md", "docs/messages.md") for flow in flows_of(name)
+]
 
 
 @pytest.fixture

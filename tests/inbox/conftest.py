@@ -1,4 +1,4 @@
-"""What the inbox's tests share: the engine tests' database, cast, stage, stand-ins and workers; callers and browsers."""
+"""What the inbox's tests share: the engine tests' database, cast, stage, hosts and workers; callers and browsers."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The promise of messages: an execution asks, waits without a slot, and goes on with the first answer or without one."""
+"""The promise of messages: an execution asks, waits without a slot, and goes on with the first answer or without."""
 
 import pytest
 
@@ -110,7 +110,9 @@ def test_a_wait_of_its_own_ends_and_leaves_the_message_open(stage, host):
 
 def test_the_end_of_an_execution_closes_what_it_asked_but_not_what_it_told(stage, host):
     execution, question = asked(stage, host, request="Which?", wait=False)
-    host.call(execution.pk, "message.create", fields={"subject": "Done", "message": "All **well**"}, wait=False)
+    host.call(
+        execution.pk, "message.create", fields={"subject": "Done", "message": "All **well**"}, wait=False
+    )
     notice = Message.objects.get(subject="Done", execution=execution)
     host.end(execution.pk)
     question.refresh_from_db()
@@ -135,7 +137,10 @@ def test_another_execution_that_waits_hears_of_the_end(stage, host):
     host.claim()
     assert isinstance(host.call(other.pk, "message.wait", id=str(message.pk), timeout=None), Parked)
     ended, resumed = host.end_and_resume([(execution.pk, 1, SUCCESS)])
-    assert (ended, resumed) == ([execution.pk], [other.pk])  # it takes over the slot, and hears that it was closed
+    assert (ended, resumed) == (
+        [execution.pk],
+        [other.pk],
+    )  # it takes over the slot, and hears that it was closed
 
 
 @pytest.mark.parametrize(
@@ -168,4 +173,9 @@ def test_a_database_that_forgets_the_order_of_keys_keeps_that_of_fields(stage, h
     body = {"properties": {name: {"type": "string"} for name in ("zebra", "bb", "a", "longest of all")}}
     _, message = asked(stage, host, body=body)
     properties = message.body["properties"]
-    assert sorted(properties, key=lambda key: properties[key]["order"]) == ["zebra", "bb", "a", "longest of all"]
+    assert sorted(properties, key=lambda key: properties[key]["order"]) == [
+        "zebra",
+        "bb",
+        "a",
+        "longest of all",
+    ]

@@ -20,7 +20,9 @@ def ask(stage, cast):
     def asked(project=None, recipients=(), message_type="INFO", **body) -> Message:
         project = project or cast.workshop
         execution = stage.start("pass", by=cast.root, project=project, run=False)
-        question = Question("Ready?", make_body(**(body or {"body": FORM})), message_type, recipients=list(recipients))
+        question = Question(
+            "Ready?", make_body(**(body or {"body": FORM})), message_type, recipients=list(recipients)
+        )
         return create_message(question, execution_id=execution.pk, project_id=project.pk, by=cast.root)
 
     return asked
@@ -44,7 +46,10 @@ def test_a_program_answers_and_the_second_is_told(ask, caller):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"response": {"reason": 5, "go": True}}, "response.reason: must be a text, not 5 (rule type string)"),
+        (
+            {"response": {"reason": 5, "go": True}},
+            "response.reason: must be a text, not 5 (rule type string)",
+        ),
         ({"response": {"go": True}}, "response.reason: is required (rule required)"),
         ({"response": {"reason": "x"}}, "press one of these: go, stop (rule submit)"),
         ({"response": {"reason": "x", "go": True, "more": 1}}, "response.more: is not known here"),
@@ -77,7 +82,9 @@ def test_who_may_see_and_answer(ask, caller, cast):
 def test_the_list_leaves_out_forms_and_filters(ask, caller):
     first, second = ask(), ask(message="Look")
     bob = caller("bob")
-    rows = bob.get("/message", {"filter": {"field": "is_submitted", "op": "eq", "value": False}, "limit": 2}).body
+    rows = bob.get(
+        "/message", {"filter": {"field": "is_submitted", "op": "eq", "value": False}, "limit": 2}
+    ).body
     assert [row["id"] for row in rows["results"]] == [str(second.pk), str(first.pk)]
     assert "body" not in rows["results"][0] and rows["results"][0]["is_notice"] is True
 
@@ -93,7 +100,9 @@ def test_the_trash(ask, caller):
 
 
 def test_the_bell_counts_what_waits_for_me(ask, cast):
-    before = {name: read_bell(getattr(cast, name))["count"] for name in ("alice", "bob", "carol", "mallory", "root")}
+    before = {
+        name: read_bell(getattr(cast, name))["count"] for name in ("alice", "bob", "carol", "mallory", "root")
+    }
     ask()
     popup = ask(recipients=[cast.mallory], message_type="POPUP")
     after = {name: read_bell(getattr(cast, name))["count"] - before[name] for name in before}
@@ -119,7 +128,11 @@ def test_a_person_answers_on_the_page(ask, browser, cast):
     assert "Answered “Ready?”." in done.content.decode()
     message.refresh_from_db()
     assert message.response == {"reason": "fine", "go": True, "stop": False}
-    late = browser(cast.alice).post(address, {names["stop"]: "true"}, headers={"HX-Request": "true"}).content.decode()
+    late = (
+        browser(cast.alice)
+        .post(address, {names["stop"]: "true"}, headers={"HX-Request": "true"})
+        .content.decode()
+    )
     assert "was answered by bob" in late and "<form" not in late and "<dd>fine</dd>" in late
 
 
@@ -127,7 +140,8 @@ def test_the_page_of_one_who_may_only_look(ask, browser, cast):
     message = ask(recipients=[cast.mallory])
     text = browser(cast.carol).get(reverse("message-detail", args=[message.pk])).content.decode()
     assert "Addressed to mallory" in text and fields_of(text) == {}
-    refused = browser(cast.carol).post(reverse("message-answer", args=[message.pk]), {f"m{message.pk.hex}.stop": "true"})
+    answer = {f"m{message.pk.hex}.stop": "true"}
+    refused = browser(cast.carol).post(reverse("message-answer", args=[message.pk]), answer)
     assert refused.status_code == 403
     assert browser(cast.mallory).get(reverse("message-detail", args=[message.pk])).status_code == 200
 

@@ -276,7 +276,7 @@ def test_the_read_only_mark_guards_until_it_is_cleared(cast, browser_of, flow):
 def test_the_executions_tab_pages_by_key(cast, browser_of, flow, start, django_assert_max_num_queries):
     ids = [start(flow).pk for _ in range(52)]
     client = browser_of(cast.carol)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         first = client.get(reverse("flow-executions", args=[flow.pk])).context["list"]
     second = client.get(reverse("flow-executions", args=[flow.pk]) + first.next).context["list"]
     assert [row.pk for row in [*first.rows, *second.rows]] == sorted(ids, reverse=True)

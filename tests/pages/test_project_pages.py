@@ -25,7 +25,7 @@ def test_a_project_page_shows_flows_executions_and_members(
 ):
     execution = start(flow)
     client = browser_of(cast.carol)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         text = client.get(reverse("project-detail", args=[cast.workshop.pk])).text
     assert flow.name in text and str(execution.pk) in text
     assert all(name in text for name in ("alice", "bob", "carol"))
