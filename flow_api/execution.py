@@ -195,6 +195,7 @@ class Execution(Record):
         timeout: float | datetime.timedelta | None = None,
         default: dict[str, Any] | None = None,
         recipients: Any = None,
+        recipient_roles: Any = None,
         init: dict[str, Any] | None = None,
     ) -> Message:
         """Will show people a text (Markdown), a question or a form and, unless `wait=False`, wait for the answer."""
@@ -202,6 +203,7 @@ class Execution(Record):
         named = {
             "subject": subject, "message": message, "request": request, "body": body, "message_type": message_type,
             "timeout": timeout, "default": default, "recipients": recipients,
+            "recipient_roles": recipient_roles,
         }  # fmt: skip
         given = {name: value for name, value in named.items() if value is not None}
         return Message.create(self._system, {**(init or {}), **given}, wait=bool(wait))

@@ -51,9 +51,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @display(description="Addressed to")
     def recipients(self, message: Message) -> str:
-        return (
-            ", ".join(user.username for user in operations.recipients_of(message)) or "everyone who may run"
-        )
+        return ", ".join(operations.recipients_of(message)) or "everyone who may answer"
 
     @admin.action(description="Move to the trash")
     def trash_chosen(self, request: HttpRequest, found: "QuerySet[Message]") -> None:

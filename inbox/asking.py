@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from access.models import User
+from access.models import Role, User
 from executions.database import fetch
 from executions.endings import wake
 from inbox.bodies import is_notice
@@ -33,6 +33,7 @@ class Question:
     timeout: float | None = None
     default: dict[str, Any] | None = None
     recipients: list[User] = field(default_factory=list)
+    recipient_roles: list[Role] = field(default_factory=list)
 
 
 def create_message(question: Question, *, execution_id: UUID, project_id: UUID, by: Any) -> Message:
@@ -51,6 +52,7 @@ def create_message(question: Question, *, execution_id: UUID, project_id: UUID, 
         message_type=question.message_type,
         is_notice=is_notice(question.body),
         recipient_ids=[user.pk for user in question.recipients],
+        recipient_role_ids=[role.pk for role in question.recipient_roles],
         deadline_at=None if question.timeout is None else now + timedelta(seconds=question.timeout),
         default_response=_default_of(question),
         created_at=now,

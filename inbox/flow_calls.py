@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from access.models import User
+from django.db.models import QuerySet
+
+from access.models import Role, User
 from access.permissions import Operation
 from executions import hosting
 from executions.calls.base import Caller, CallRefused, Parked, find_record, number_of
@@ -15,7 +17,9 @@ from inbox.bodies import make_body
 from inbox.models import Message
 
 SNAPSHOT = ("id", "subject", "is_submitted", "response")
-_FIELDS = {"subject", "message", "request", "body", "message_type", "timeout", "default", "recipients"}
+_FIELDS = {
+    "subject", "message", "request", "body", "message_type", "timeout", "default", "recipients", "recipient_roles",
+}  # fmt: skip
 
 
 def create(caller: Caller, arguments: dict[str, Any]) -> Any:
@@ -34,7 +38,8 @@ def create(caller: Caller, arguments: dict[str, Any]) -> Any:
         message_type=str(fields.get("message_type") or Message.Type.INFO).upper(),
         timeout=number_of(fields.get("timeout"), "timeout"),
         default=fields.get("default"),
-        recipients=[_find_user(name) for name in _listed(fields.get("recipients"))],
+        recipients=_find(User.objects.filter(is_active=True), "username", fields, "recipients"),
+        recipient_roles=_find(Role.objects.alive(), "name", fields, "recipient_roles"),
     )
     message = create_message(question, execution_id=caller.id, project_id=caller.project_id, by=caller.user)
     if arguments.get("wait"):
@@ -93,17 +98,17 @@ def _gone() -> CallRefused:
     return CallRefused("ResourceNotFoundError", "The message that was waited for does not exist any more.")
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _find_user(name: Any) -> User:
-    """Return the user with this name or id: anybody may be asked, also who cannot be seen otherwise."""
-    text = str(name)
-    try:
-        found = User.objects.filter(pk=UUID(text), is_active=True).first()
-    except ValueError:
-        found = User.objects.filter(username=text, is_active=True).first()
-    if found is None:
-        raise CallRefused("InvalidInputError", f"recipients: there is no user {text!r}.")
+def _find(rows: "QuerySet[Any]", name_field: str, fields: dict[str, Any], argument: str) -> list[Any]:
+    """Return the users or roles that an argument names, by name or id: anybody may be asked, seen or not."""
+    given = fields.get(argument)
+    found = []
+    for name in given if isinstance(given, list) else [] if given is None else [given]:
+        try:
+            wanted: dict[str, Any] = {"pk": UUID(str(name))}
+        except ValueError:
+            wanted = {name_field: str(name)}
+        record = rows.filter(**wanted).first()
+        if record is None:
+            raise CallRefused("InvalidInputError", f"{argument}: there is no {name!r} to be asked.")
+        found.append(record)
     return found

@@ -10,8 +10,8 @@ MESSAGE = register(
         model=Message,
         read=(
             "id", "subject", "body", "message_type", "is_notice", "response", "is_submitted", "execution_id",
-            "project_id", "recipient_ids", "answered_by_id", "answered_at", "deadline_at", "default_response",
-            "closed_at", "created_at", "created_by_id", "deleted_at", "deleted_by_id",
+            "project_id", "recipient_ids", "recipient_role_ids", "answered_by_id", "answered_at", "deadline_at",
+            "default_response", "closed_at", "created_at", "created_by_id", "deleted_at", "deleted_by_id",
         ),
         write=("response",),
         by="id",

@@ -39,8 +39,9 @@ class Message(models.Model):
     body = models.JSONField()  # the form, as docs/forms.md describes it
     message_type = models.CharField(max_length=8, choices=Type, default=Type.INFO)
     is_notice = models.BooleanField(default=False)
-    # Who may answer; empty: everyone who may run executions of the project. Plain ids: people come and go.
+    # Who may answer, users and roles; none of both: everyone who may UPDATE messages of the project.
     recipient_ids = ArrayField(models.UUIDField(), default=list, blank=True)
+    recipient_role_ids = ArrayField(models.UUIDField(), default=list, blank=True)
 
     response = models.JSONField(null=True)
     is_submitted = models.BooleanField(default=False)

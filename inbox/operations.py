@@ -7,13 +7,20 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from access.models import User
-from access.permissions import Operation, PermissionRefused, is_unrestricted, may_in_project, require, visible
+from access.matrix import matrix_of
+from access.models import Role, User
+from access.permissions import (
+    Operation,
+    PermissionRefused,
+    is_unrestricted,
+    may_in_project,
+    projects_with,
+    require,
+)
 from executions.database import transacted
 from executions.endings import lock_all, wake
 from inbox.models import OPEN, Message
 from inbox.news import announce_messages
-from projects.models import Project
 from records.forms import check_answer, in_words
 from records.operations import Conflict
 
@@ -43,26 +50,30 @@ class StillWaitedFor(Conflict):
 
 def visible_messages(user: Any, rows: "QuerySet[Message]") -> "QuerySet[Message]":
     """Narrow messages to those of projects that this person may read, and those addressed to them."""
-    if is_unrestricted(user):
-        return rows
     if user is None or not user.is_active:
         return rows.none()
-    return rows.filter(_in_projects(user, Operation.READ) | Q(recipient_ids__contains=[user.pk]))
+    return rows.filter(_in_projects(user, Operation.READ) | _to(user))
 
 
 def messages_for(user: Any) -> "QuerySet[Message]":
-    """Return the open messages that wait for this person: addressed to them, or to nobody where they may run."""
+    """Return the open messages that wait for this person: addressed to them, or to nobody where they may answer."""
     rows = Message.objects.filter(OPEN, deleted_at=None, project__deleted_at=None)
     rows = rows.exclude(deadline_at__lte=timezone.now())
-    to_all = Q(recipient_ids=[])
-    if not is_unrestricted(user):
-        to_all &= _in_projects(user, Operation.RUN)
-    return rows.filter(to_all | Q(recipient_ids__contains=[user.pk]))
+    to_all = Q(recipient_ids=[], recipient_role_ids=[])
+    return rows.filter(to_all & _in_projects(user, Operation.UPDATE) | _to(user))
 
 
 def _in_projects(user: Any, operation: Operation) -> Q:
-    # Asked through projects: `visible` narrows what is theirs, and a message is.
-    return Q(project_id__in=visible(user, Project.objects.all(), operation).values("pk"))
+    projects = projects_with(user, operation, Message)
+    return Q() if projects is None else Q(project_id__in=projects)
+
+
+def _to(user: Any) -> Q:
+    """Return the condition of messages that are addressed to this person, by name or by a role that they hold."""
+    roles = list(matrix_of(user).roles)
+    return Q(recipient_ids__contains=[user.pk]) | (
+        Q(recipient_role_ids__overlap=roles) if roles else Q(pk=None)
+    )
 
 
 def read_bell(user: Any) -> dict[str, Any]:
@@ -74,17 +85,23 @@ def read_bell(user: Any) -> dict[str, Any]:
 
 
 def may_answer(user: Any, message: Message) -> bool:
-    """Tell whether this person may answer: a recipient; without any, whoever may run executions of the project."""
+    """Tell whether this person may answer: a recipient; without any, whoever may UPDATE messages of the project."""
+    if user is None or not user.is_active:
+        return False
     if is_unrestricted(user):
         return True
-    if message.recipient_ids:
-        return bool(user and user.is_active and user.pk in message.recipient_ids)
-    return may_in_project(user, Operation.RUN, message.project_id)
+    if not (message.recipient_ids or message.recipient_role_ids):
+        return may_in_project(user, Operation.UPDATE, message.project_id, Message)
+    # A person is asked, not what runs in their name; a role may be held by either.
+    is_named = user.acting is None and user.pk in message.recipient_ids
+    return is_named or not matrix_of(user).roles.keys().isdisjoint(message.recipient_role_ids)
 
 
-def recipients_of(message: Message) -> list[User]:
-    """Return the people it is addressed to."""
-    return list(User.objects.filter(pk__in=message.recipient_ids).order_by("username"))
+def recipients_of(message: Message) -> list[str]:
+    """Return the names of the people and roles that it is addressed to."""
+    users = User.objects.filter(pk__in=message.recipient_ids).order_by("username")
+    roles = Role.objects.filter(pk__in=message.recipient_role_ids).order_by("name")
+    return [*users.values_list("username", flat=True), *roles.values_list("name", flat=True)]
 
 
 def answer_message(message: Message, response: Any, *, by: Any) -> Message:
@@ -93,7 +110,9 @@ def answer_message(message: Message, response: Any, *, by: Any) -> Message:
     Raises PermissionRefused, ValidationError (each fault with path, value and rule), AlreadyAnswered, MessageClosed.
     """
     if not may_answer(by, message):
-        raise PermissionRefused("You may not answer this message: it is addressed to others.")
+        others = ", ".join(recipients_of(message))
+        needed = f"it is addressed to {others}" if others else "you need UPDATE permission on this message"
+        raise PermissionRefused(f"You may not answer this message: {needed}.")
     answer, faults = check_answer(message.body, response)
     if faults:
         raise ValidationError({"response": in_words(faults, "response")}, code="input_invalid")

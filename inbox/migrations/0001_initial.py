@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('executions', '0007_timers_of_all_waits'),
+        ('executions', '0009_roles'),
         ('projects', '0002_bundle'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ('message_type', models.CharField(choices=[('SUCCESS', 'Success'), ('INFO', 'Info'), ('WARNING', 'Warning'), ('ERROR', 'Error'), ('POPUP', 'Popup')], default='INFO', max_length=8)),
                 ('is_notice', models.BooleanField(default=False)),
                 ('recipient_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), blank=True, default=list, size=None)),
+                ('recipient_role_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), blank=True, default=list, size=None)),
                 ('response', models.JSONField(null=True)),
                 ('is_submitted', models.BooleanField(default=False)),
                 ('answered_at', models.DateTimeField(null=True)),

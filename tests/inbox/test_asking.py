@@ -156,7 +156,7 @@ def test_another_execution_that_waits_hears_of_the_end(stage, host):
         ({"body": FORM, "timeout": 5, "default": {"go": True}}, "default.reason: is required"),
         ({"request": "q", "default": {"string": "x"}}, "needs a timeout"),
         ({"request": "q", "timeout": -1}, "timeout"),
-        ({"request": "q", "recipients": ["nobody"]}, "no user 'nobody'"),
+        ({"request": "q", "recipients": ["nobody"]}, "recipients: there is no 'nobody'"),
         ({"colour": "red"}, "takes no 'colour'"),
     ],
 )

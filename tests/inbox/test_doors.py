@@ -5,11 +5,13 @@ import re
 import pytest
 from django.urls import reverse
 
+from access.models import Role
 from inbox.asking import Question, create_message
 from inbox.bodies import make_body
 from inbox.models import Message
 from inbox.operations import answer_message, read_bell
 from inbox.panel import draw
+from tests.cast import hold
 from tests.inbox.test_asking import FORM
 
 
@@ -17,12 +19,12 @@ from tests.inbox.test_asking import FORM
 def ask(stage, cast):
     """Returns a way to have a message of a new execution, without a host."""
 
-    def asked(project=None, recipients=(), message_type="INFO", **body) -> Message:
+    def asked(project=None, recipients=(), roles=(), message_type="INFO", **body) -> Message:
         project = project or cast.workshop
         execution = stage.start("pass", by=cast.root, project=project, run=False)
-        question = Question(
-            "Ready?", make_body(**(body or {"body": FORM})), message_type, recipients=list(recipients)
-        )
+        form = make_body(**(body or {"body": FORM}))
+        people = {"recipients": list(recipients), "recipient_roles": list(roles)}
+        question = Question("Ready?", form, message_type, **people)
         return create_message(question, execution_id=execution.pk, project_id=project.pk, by=cast.root)
 
     return asked
@@ -73,10 +75,22 @@ def test_who_may_see_and_answer(ask, caller, cast):
     assert caller("carol").patch(f"/message/{message.pk}", answer).status == 403
     assert caller("mallory").get(f"/message/{message.pk}").status == 404
     assert caller("mallory").patch(f"/message/{message.pk}", answer).status == 404
+    assert caller("bob").patch(f"/message/{message.pk}", answer).status == 200
     to_mallory = ask(project=cast.attic, recipients=[cast.mallory])
     assert caller("alice").patch(f"/message/{to_mallory.pk}", answer).status == 403
     assert [row["id"] for row in caller("mallory").get("/message").body["results"]] == [str(to_mallory.pk)]
     assert caller("mallory").patch(f"/message/{to_mallory.pk}", answer).status == 200
+
+
+def test_a_role_is_asked(ask, caller, cast):
+    role = Role.objects.create(name="Approvers")
+    message = ask(roles=[role])
+    answer = {"response": {"stop": True}}
+    assert caller("alice").patch(f"/message/{message.pk}", answer).status == 403
+    assert caller("mallory").get(f"/message/{message.pk}").status == 404
+    hold(cast.mallory, "Approvers")
+    assert read_bell(cast.mallory)["count"] == 1
+    assert caller("mallory").patch(f"/message/{message.pk}", answer).status == 200
 
 
 def test_the_list_leaves_out_forms_and_filters(ask, caller):

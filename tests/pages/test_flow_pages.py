@@ -49,7 +49,7 @@ def test_the_list_costs_the_same_for_many_flows(cast, browser_of, flow, start, d
     client.get(reverse("flow-list"))
     for number in range(12):
         start(create_flow(by=cast.root, project=cast.workshop, name=f"flow {number}"))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         response = client.get(reverse("flow-list"))
     assert len(response.context["list"].rows) == 13
     assert [row["status"] for row in response.context["list"].rows[0].latest] == ["QUEUED"]

@@ -112,9 +112,9 @@ def test_the_dashboard_costs_the_same_for_many_executions(
     client = browser_of(cast.alice)
     for _ in range(15):
         start(flow)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         client.get("/")
-    with django_assert_max_num_queries(9):  # the days are remembered
+    with django_assert_max_num_queries(10):  # the days are remembered
         client.get("/")
 
 
