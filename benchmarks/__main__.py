@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from benchmarks import measures, recovery
+from benchmarks.dbos import measure_dbos
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure, machine, table
 from benchmarks.stock import measure_stock
@@ -19,11 +20,26 @@ MEASURES = {
     "idle": recovery.idle,
     "recovery": recovery.recovery,
 }
-_BASELINE = {
+_STOCK = {
     "accepted → first line of user code, p50": "start_p50",
     "trivial executions, sustained": "rate",
     "40 synchronous children in sequence": "sequential",
 }
+_DBOS = {
+    "savepoints of one execution": "steps",
+    "kill -9 of a host → its execution runs again, p50": "recovery",
+}
+
+
+def _beside(
+    figures: list[Figure], other: str, rows: dict[str, str], measured: dict[str, float]
+) -> list[Figure]:
+    return [
+        replace(figure, baseline=measured.get(rows[figure.name]), other=other)
+        if figure.name in rows
+        else figure
+        for figure in figures
+    ]
 
 
 def main(names: list[str]) -> int:
@@ -40,12 +56,13 @@ def main(names: list[str]) -> int:
             for figure in measured:
                 print(f"    {figure.name}: {figure.value:,.4g} {figure.unit}", file=sys.stderr, flush=True)
             figures += measured
-        print("measuring stock django-q2 …", file=sys.stderr, flush=True)
-        stock = measure_stock(engine)
-    figures = [
-        replace(figure, stock=stock[_BASELINE[figure.name]]) if figure.name in _BASELINE else figure
-        for figure in figures
-    ]
+        for other, rows, measure in (
+            ("stock django-q2", _STOCK, measure_stock),
+            ("DBOS", _DBOS, measure_dbos),
+        ):
+            if any(figure.name in rows for figure in figures):
+                print(f"measuring {other} …", file=sys.stderr, flush=True)
+                figures = _beside(figures, other, rows, measure(engine))
     print(machine(), table(figures), sep="\n\n")
     return 0
 

@@ -9,19 +9,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `budget` is the aim of docs/performance.md, `stock` what stock django-q2 reached."""
+    """One measured value. `budget` is the aim of docs/performance.md, `baseline` what `other` reached in this run."""
 
     name: str
     value: float
     unit: str
     budget: str = ""
-    stock: float | None = None
+    baseline: float | None = None
+    other: str = ""
 
     @property
     def ratio(self) -> str:
-        if self.stock is None or not self.value or not self.stock:
+        if self.baseline is None or not self.value or not self.baseline:
             return ""
-        better = self.value / self.stock if self.unit.endswith("/s") else self.stock / self.value
+        better = self.value / self.baseline if self.unit.endswith("/s") else self.baseline / self.value
         return f"{better:.1f}×"
 
 
@@ -36,11 +37,12 @@ def percentile(values: list[float], share: float) -> float:
 
 def table(figures: list[Figure]) -> str:
     """Return the figures as a Markdown table."""
-    rows = ["| what | measured | budget | stock django-q2 | better by |", "|---|--:|--:|--:|--:|"]
+    rows = ["| what | measured | budget | baseline | better by |", "|---|--:|--:|--:|--:|"]
     for figure in figures:
-        stock = "" if figure.stock is None else f"{figure.stock:,.4g} {figure.unit}"
+        has_baseline = figure.baseline is not None
+        baseline = f"{figure.other}: {figure.baseline:,.4g} {figure.unit}" if has_baseline else ""
         value = f"{figure.value:,.4g} {figure.unit}"
-        rows.append(f"| {figure.name} | {value} | {figure.budget} | {stock} | {figure.ratio} |")
+        rows.append(f"| {figure.name} | {value} | {figure.budget} | {baseline} | {figure.ratio} |")
     return "\n".join(rows)
 
 

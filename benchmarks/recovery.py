@@ -66,7 +66,7 @@ def idle(engine: Engine, seconds: float = 10.0) -> list[Figure]:
     ]
 
 
-def recovery(engine: Engine, rounds: int = 20) -> list[Figure]:
+def recovery(engine: Engine, rounds: int = 50) -> list[Figure]:
     """The host is killed while an execution runs: the time until that execution runs again."""
     script = """
 def handler(system, this, inputs):

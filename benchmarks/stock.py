@@ -27,7 +27,7 @@ def measure_stock(engine: Engine) -> dict[str, float]:
     """Return stock django-q2's start latency (ms, p50) and rate (tasks/s) on this machine."""
     folder = engine.data / "stock"
     folder.mkdir()
-    connection = _connection(engine)
+    connection = make_database(engine, "stock")
     (folder / "stock_settings.py").write_text(_SETTINGS % (connection,))
     (folder / "stock_task.py").write_text("import time\n\ndef nothing(*given):\n    return time.time()\n")
     variables = {
@@ -42,10 +42,11 @@ def measure_stock(engine: Engine) -> dict[str, float]:
     return measured
 
 
-def _connection(engine: Engine) -> dict[str, Any]:
+def make_database(engine: Engine, name: str) -> dict[str, Any]:
+    """Make a database on the engine's server; returns how to connect to it."""
     code = (
         "from django.db import connection as c, transaction; import json; c.ensure_connection();"
-        "c.cursor().execute('CREATE DATABASE stock');"
+        f"c.cursor().execute('CREATE DATABASE {name}');"
         "print(json.dumps({k: c.settings_dict[k] for k in ('USER', 'PASSWORD', 'HOST', 'PORT')}))"
     )
     return dict(json.loads(engine.manage("shell", "-v", "0", "-c", code).splitlines()[-1]))

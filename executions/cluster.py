@@ -23,6 +23,7 @@ from executions import doorbell, host
 logger = logging.getLogger("engine.worker")
 
 STOP_SECONDS = 15.0  # for a stop in good order, before everything is killed
+SETTLED_SECONDS = 3.0  # a worker that lived so long did not fail at its start
 _PR_SET_PDEATHSIG = 1
 
 
@@ -110,7 +111,7 @@ class Cluster(q_cluster.Cluster):
     def wait(self) -> bool:
         """Wait for the end; True when the cluster stopped because it was asked to."""
         while self.sentinel.is_alive():
-            self.sentinel.join(1.0)
+            self.sentinel.join(1.0)  # which returns at once when it dies
         return bool(self.stop_event.is_set()) and self.sentinel.exitcode == 0
 
     def sig_handler(self, signum: int, frame: Any) -> None:
@@ -127,15 +128,16 @@ class Cluster(q_cluster.Cluster):
 
 def run_worker() -> int:
     """Run clusters one after the other until asked to stop; returns the exit code."""
-    restarts: list[float] = []
+    early_deaths = 0
     while True:
+        begun = time.monotonic()
         cluster = Cluster()
         cluster.start()
         in_good_order = cluster.wait()
         if in_good_order or cluster.stop_event.is_set():
             return 0 if in_good_order else 1
-        restarts = [at for at in restarts if at > time.monotonic() - 60] + [time.monotonic()]
-        # A worker that dies at once, again and again, must not spin.
-        time.sleep(min(5.0, 0.05 * 2 ** len(restarts)))
+        # A worker that dies at once, again and again, must not spin; one that has worked starts afresh at once.
+        early_deaths = early_deaths + 1 if time.monotonic() < begun + SETTLED_SECONDS else 0
+        time.sleep(min(5.0, 0.05 * 2**early_deaths) if early_deaths else 0.0)
         if cluster.stop_event.is_set():
             return 0
