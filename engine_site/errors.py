@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig, ValidationError
-from django.db import IntegrityError
+from django.db import Error, IntegrityError, InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
@@ -61,6 +61,10 @@ _CODES = {
 
 def answer_error(error: Exception, context: dict[str, Any]) -> Response:
     """Return the answer to an exception of a REST view. Unforeseen ones are logged and say nothing of themselves."""
+    if _is_database_away(error):
+        logger.warning("the database is away: %s", str(error).strip().splitlines()[:1])
+        message = "The database did not carry this out. Nothing was done; send the request again."
+        return _answer(503, "database_unavailable", message, headers={"Retry-After": "1"})
     for fact, (status, code) in _FACTS.items():
         if isinstance(error, fact):
             headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyFailures) else None
@@ -81,6 +85,15 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response:
     request = context["request"]
     logger.exception("%s %s failed", request.method, request.path)
     return _answer(500, "internal_error", "Something went wrong here. The log of the server has the details.")
+
+
+def _is_database_away(error: Exception) -> bool:
+    """Tell whether the connection was lost. Django's validation takes that for a broken constraint."""
+    link = connection.connection
+    is_broken = link is not None and link.closed
+    return (is_broken and isinstance(error, ValidationError | Error)) or isinstance(
+        error, InterfaceError | OperationalError
+    )
 
 
 def _answer_invalid(error: ValidationError) -> Response:
