@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from access import admin_roles  # noqa: F401  (registers its pages)
+from access import admin_audit, admin_roles  # noqa: F401  (register their pages)
 from access.admin_lists import ReadOnlyAdmin, StaffAdmin
 from access.admin_parts import clock, link_to, link_to_list
 from access.models import ApiKey, SignInFailure, User

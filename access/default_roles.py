@@ -30,16 +30,18 @@ _GRANTS_ACCESS = {
     "vault_config",
 }
 _PLACES = {"project", "identity_role"}  # what a project is and who may do what there: for its admins
+_ADMINS_ONLY = {"audit_entry"}
 _WORK_WRITES = {"setting", "file", "message", "custom_object"}
 
 
 def _types() -> set[str]:
     """Return the record types that live in projects, and the project itself."""
-    return {"project"} | {
+    found = {
         kind.name
         for kind in all_kinds()
         if any(column.name == "project" for column in kind.model._meta.concrete_fields)
     }
+    return (found | {"project"}) - _ADMINS_ONLY
 
 
 def permissions_of_default(name: str) -> set[tuple[str, str]]:

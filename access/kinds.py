@@ -1,7 +1,7 @@
 """User, role, held role and API key as their doors see them; users and keys have further doors in `access.api`."""
 
 from access import operations
-from access.models import ApiKey, IdentityRole, Role, User
+from access.models import ApiKey, AuditEntry, IdentityRole, Role, User
 from records.kinds import Kind, register
 
 AUDIT = ("created_at", "created_by_id", "modified_at", "modified_by_id", "deleted_at", "deleted_by_id")
@@ -56,6 +56,21 @@ IDENTITY_ROLE = register(
         create=operations.create_identity_role,
         save=operations.save_identity_role,
         trash=operations.take_role,
+    )
+)  # fmt: skip
+AUDIT_ENTRY = register(
+    Kind(
+        name="audit_entry",
+        model=AuditEntry,
+        read=(
+            "id", "at", "identity_kind", "identity_id", "identity_name", "user_id", "door", "address", "action",
+            "record_type", "record_id", "record_name", "project_id", "changes",
+        ),
+        by="id",
+        name_field="id",
+        order="-id",
+        clock="at",
+        has_trash=False,
     )
 )  # fmt: skip
 # Not registered: flows have no business with keys.

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import F
 from django.utils import timezone
 
 from records.identifiers import uuid7
@@ -120,6 +121,57 @@ class IdentityRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role}" + (f" in {self.project}" if self.project_id else "")
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody did. Written once: the database refuses to change or remove it."""
+
+    class Door(models.TextChoices):
+        """Through which door it was done."""
+
+        PAGE = "page", "Page"
+        REST = "rest", "REST"
+        ADMIN = "admin", "Admin"
+        FLOW = "flow", "Flow"
+        WEBHOOK = "webhook", "Webhook"
+        COMMAND = "command", "Command line"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(default=timezone.now)
+    # Who: names and plain ids, so that it stays readable when they are gone.
+    identity_kind = models.CharField(max_length=16, blank=True)  # empty: the engine itself
+    identity_id = models.UUIDField(null=True)
+    identity_name = models.CharField(max_length=150, blank=True)
+    user_id = models.UUIDField(null=True)  # whoever it was done in the name of
+    door = models.CharField(max_length=16, choices=Door)
+    address = models.CharField(max_length=64, blank=True)
+    # What, and to what.
+    action = models.CharField(max_length=24)
+    record_type = models.CharField(max_length=64)
+    record_id = models.CharField(max_length=64, blank=True)
+    record_name = models.CharField(max_length=150, blank=True)
+    project = models.ForeignKey(
+        "projects.Project",
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    changes = models.JSONField(default=dict)  # by field: what it was and what it is
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index("record_type", "record_id", F("id").desc(), name="audit_of_record"),
+            models.Index("user_id", F("id").desc(), name="audit_of_user"),
+            models.Index("project", F("id").desc(), name="audit_of_project"),
+            models.Index("action", F("id").desc(), name="audit_of_action"),
+            models.Index("door", F("id").desc(), name="audit_of_door"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity_name or 'the engine'}: {self.action} {self.record_type} {self.record_name}"
 
 
 class SignInFailure(models.Model):

@@ -10,6 +10,8 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from access import audit
+from access.identities import name_of
 from access.matrix import Matrix, forget_matrix, matrix_of
 from access.models import ANY_TYPE, IdentityKind, IdentityRole, Operation, Role, RolePermission
 from access.permissions import PermissionRefused, is_unrestricted, require, require_in_project
@@ -50,7 +52,7 @@ def trash_role(role: Role, *, by: Any) -> Role:
 def restore_role(role: Role, *, by: Any) -> Role:
     """Take a role out of the trash; its holders may do again what it allows."""
     require(by, Operation.DELETE, role)
-    return restore_record(role)
+    return restore_record(role, by=by)
 
 
 def duplicate_role(role: Role, *, by: Any, name: str | None = None) -> Role:
@@ -111,14 +113,22 @@ def _read_row(number: int, row: Any) -> Row:
 
 def _write_rows(role: Role, rows: set[Row], by: Any) -> None:
     found = {(p.project_id, p.record_type, p.operation): p.pk for p in role.permissions.all()}
-    new = rows - set(found)
+    new, gone = rows - set(found), set(found) - rows
     _check_rows(new)
     if not is_unrestricted(by) and not matrix_of(by).covers(matrix_from(new)):
         raise PermissionRefused("You cannot put more into a role than you may do yourself.")
-    RolePermission.objects.filter(pk__in=[key for row, key in found.items() if row not in rows]).delete()
+    RolePermission.objects.filter(pk__in=[found[row] for row in gone]).delete()
     RolePermission.objects.bulk_create(
         RolePermission(role=role, project_id=project, record_type=kind, operation=operation)
         for project, kind, operation in sorted(new, key=str)
+    )
+    if new or gone:
+        audit.note("update", role, by=by, changes={"permissions": (_in_words(gone), _in_words(new))})
+
+
+def _in_words(rows: set[Row]) -> list[str]:
+    return sorted(
+        f"{operation} {kind}" + (f" in {project}" if project else "") for project, kind, operation in rows
     )
 
 
@@ -170,15 +180,30 @@ def give_role(
     granted = matrix_from(rows_of(role), None if project is None else project.pk)
     if not is_unrestricted(by) and not matrix_of(by).covers(granted):
         raise PermissionRefused(f"You cannot give the role {role.name!r}: it allows more than you may do.")
-    held, _ = IdentityRole.objects.update_or_create(
-        identity_kind=str(kind),
-        identity_id=identity_id,
-        role=role,
-        project=project,
-        defaults={"propagate": propagate},
-        create_defaults={"propagate": propagate, "created_by_id": by.pk},
-    )
+    with transaction.atomic():
+        held, _ = IdentityRole.objects.update_or_create(
+            identity_kind=str(kind),
+            identity_id=identity_id,
+            role=role,
+            project=project,
+            defaults={"propagate": propagate},
+            create_defaults={"propagate": propagate, "created_by_id": by.pk},
+        )
+        _note_role("give role", held, by, (None, {"role": str(held), "propagate": propagate}))
     return held
+
+
+def _note_role(action: str, held: IdentityRole, by: Any, change: tuple[Any, Any]) -> None:
+    """Write it down as something that happened to the identity."""
+    audit.note(
+        action,
+        by=by,
+        record_type=held.identity_kind,
+        record_id=held.identity_id,
+        name=name_of(held.identity_kind, held.identity_id),
+        project_id=held.project_id,
+        changes={"role": change},
+    )
 
 
 def create_identity_role(
@@ -215,7 +240,9 @@ def save_identity_role(held: IdentityRole, *, by: Any, **fields: Any) -> Identit
 def take_role(held: IdentityRole, *, by: Any) -> None:
     """Take a role away from an identity. Takes DELETE permission on identity roles there."""
     _require_to_place(by, Operation.DELETE, held.project)
-    held.delete()
+    with transaction.atomic():
+        _note_role("take role", held, by, (str(held), None))
+        held.delete()
     forget_matrix(by)
 
 

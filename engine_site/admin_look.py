@@ -54,6 +54,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Roles", "shield_person", "access_role"),
                     _entry("Roles held", "group", "access_identityrole"),
                     _entry("API keys", "key", "access_apikey"),
+                    _entry("Audit log", "history_edu", "access_auditentry"),
                     _entry("Refused sign-ins", "lock_person", "access_signinfailure"),
                 ],
             },

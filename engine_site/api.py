@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access import api as access
+from access import audit_api as audit
 from access import roles_api as roles
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
@@ -61,6 +62,7 @@ class Nothing(APIView):
 urlpatterns = [
     *access.urlpatterns,
     *roles.urlpatterns,
+    *audit.urlpatterns,
     *control.urlpatterns,  # before the addresses of records, whose last part may be anything
     *projects.urlpatterns,
     *flows.urlpatterns,

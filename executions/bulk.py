@@ -13,8 +13,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from access import audit
 from access.permissions import Operation, PermissionRefused, visible
 from executions.announce import announce
+from executions.database import transacted
 from executions.lifecycle import ALIVE, ENDED, Status
 from executions.models import Execution
 from executions.operations import cancel_executions, rerun_execution
@@ -37,27 +39,34 @@ class Answer:
 
 def cancel_many(ids: list[UUID], *, by: Any) -> list[Answer]:
     """Ask for the end of these executions and of the children that belong to them."""
-    return _control(ids, cancel_executions, "already_ended", "It has ended.", by)
+    return _control(ids, "cancel", cancel_executions, "already_ended", "It has ended.", by)
 
 
 def pause_many(ids: list[UUID], *, by: Any) -> list[Answer]:
     """Pause these executions and the children that belong to them."""
-    return _control(ids, pause_executions, "already_ended", "It has ended.", by)
+    return _control(ids, "pause", pause_executions, "already_ended", "It has ended.", by)
 
 
 def resume_many(ids: list[UUID], *, by: Any) -> list[Answer]:
     """Let these executions and the children that belong to them go on."""
-    return _control(ids, resume_executions, "not_paused", "It is not paused.", by)
+    return _control(ids, "resume", resume_executions, "not_paused", "It is not paused.", by)
 
 
 def _control(
-    ids: list[UUID], act: Callable[[list[UUID]], list[UUID]], code: str, words: str, by: Any
+    ids: list[UUID], action: str, act: Callable[[list[UUID]], list[UUID]], code: str, words: str, by: Any
 ) -> list[Answer]:
     """Do it piece by piece; `code` and `words` are for those that `act` does not answer."""
     answers, allowed = _sort_out(ids, by, Operation.RUN)
     done: set[UUID] = set()
+
+    @transacted
+    def act_on(piece: list[UUID]) -> list[UUID]:
+        acted = act(piece)
+        _note(action, [key for key in piece if key in set(acted)], by)
+        return acted
+
     for start in range(0, len(allowed), _AT_ONCE):
-        done.update(act(allowed[start : start + _AT_ONCE]))
+        done.update(act_on(allowed[start : start + _AT_ONCE]))
     for key in allowed:
         answers[key] = Answer(key, True) if key in done else Answer(key, False, code, words)
     return [answers[key] for key in dict.fromkeys(ids)]
@@ -72,11 +81,19 @@ def trash_many(ids: list[UUID], *, by: Any) -> list[Answer]:
         gone = set(rows.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
         Execution.objects.filter(pk__in=gone).update(deleted_at=timezone.now(), deleted_by=by)
         announce(gone)
+        _note("delete", sorted(gone), by)
     for key in allowed:
         answers[key] = (
             Answer(key, True) if key in gone else Answer(key, False, "still_alive", "It has not ended.")
         )
     return [answers[key] for key in dict.fromkeys(ids)]
+
+
+def _note(action: str, ids: list[UUID], by: Any) -> None:
+    """Write one entry for all of these into the audit log."""
+    if ids:
+        name = f"{len(ids):,} execution{'' if len(ids) == 1 else 's'}"
+        audit.note(action, by=by, record_type="execution", name=name, changes={"ids": (None, ids)})
 
 
 def rerun_many(ids: list[UUID], *, by: Any, origin: str) -> list[Answer]:

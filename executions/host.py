@@ -18,9 +18,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 
+from access import audit
 from access.identities import identity_for, with_execution
 from access.matrix import KEPT_SECONDS, matrix_of
-from access.models import IdentityKind, User
+from access.models import AuditEntry, IdentityKind, User
 from access.permissions import is_unrestricted
 from executions import doorbell, flow_calls, hosting, steps
 from executions.announce import HOST, Collected, announce_log
@@ -109,6 +110,7 @@ class Host:
     # -- Loop ---------------------------------------------------------------------------------------------
 
     def _guarded_loop(self) -> None:
+        audit.enter(AuditEntry.Door.FLOW)
         try:
             self._open()
             with self._collected:

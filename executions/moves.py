@@ -109,7 +109,7 @@ WITH {pin} made AS (
 ), history AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
     SELECT id, '', status, '', 1, attempt, clock_timestamp() FROM made
-)
+) {also}
 SELECT created_at FROM made
 """
 
@@ -136,15 +136,24 @@ def _row(columns: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def create(status: Status, columns: dict[str, Any]) -> datetime:
+def create(
+    status: Status, columns: dict[str, Any], also: tuple[str, dict[str, Any]] | None = None
+) -> datetime:
     """Write a new execution down in `status`, with its first history row, and tell about it.
 
-    JSON columns come as plain values, and "script_text" if the script is to be stored. Returns when it was created.
+    JSON columns come as plain values, and "script_text" if the script is to be stored. `also` is an INSERT to be done
+    in the same statement, with its parameters. Returns when it was created.
     """
     row = {**_row(columns), "status": str(status)}
     pin = _PIN if "script_text" in columns else ""
-    sql = _CREATE.format(pin=pin, columns=", ".join(row), places=", ".join(map(_place, row)))
-    created_at: datetime = fetch(sql, {**row, "script_text": columns.get("script_text")})[0][0]
+    insert, more = also or ("", {})
+    sql = _CREATE.format(
+        pin=pin,
+        columns=", ".join(row),
+        places=", ".join(map(_place, row)),
+        also=f", also AS ({insert})" if insert else "",
+    )
+    created_at: datetime = fetch(sql, {**row, **more, "script_text": columns.get("script_text")})[0][0]
     if status in (Status.QUEUED, Status.SCHEDULED):
         announce_start(columns["id"])
     else:

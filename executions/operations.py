@@ -3,7 +3,7 @@
 Doors call these after cleaning their input. What only a host does stands in `executions.hosting`.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from access import audit
 from access.identities import holder_of, roles_to_pass_on
 from access.models import IdentityKind
 from access.permissions import Operation, PermissionRefused, may_in_project, require
@@ -91,13 +92,28 @@ def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, b
     columns, status = prepare(start, by=by, origin=origin)
     try:
         with transaction.atomic():
-            moves.create(status, columns)
+            moves.create(status, columns, also=start_noted(columns, by))
     except IntegrityError:
         found = find_started(start.idempotency_key, start.idempotency_digest, by=by)
         if found is None:
             raise
         return found, False
     return read_execution(columns["id"]), True
+
+
+def start_noted(columns: dict[str, Any], by: Any) -> tuple[str, dict[str, Any]] | None:
+    """Return the audit entry of a start by a person; what flows, webhooks and schedules start tells of itself."""
+    if by.acting is not None:
+        return None
+    values = audit.entry(
+        "start",
+        by=by,
+        record_type="execution",
+        record_id=columns["id"],
+        name=columns["name"],
+        project_id=columns["project_id"],
+    )
+    return audit.PART, values
 
 
 def find_started(key: str | None, digest: str | None, *, by: Any) -> Execution | None:
@@ -248,6 +264,7 @@ def run_execution(execution: Execution, *, by: Any) -> Execution:
     with transaction.atomic():
         run_created(execution.pk)
         announce_ready()
+        audit.note("start", execution, by=by)
     execution.refresh_from_db()
     return execution
 
@@ -268,10 +285,21 @@ def cancel_execution(execution: Execution, *, by: Any) -> Execution:
     One that no host holds ends at once; otherwise its host stops it (TERM, grace, KILL). Raises AlreadyEnded.
     """
     require(by, Operation.RUN, execution)
-    if not cancel_executions([execution.pk]):
+    if not control("cancel", cancel_executions, execution, by=by):
         raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to cancel.")
     execution.refresh_from_db()
     return execution
+
+
+@transacted
+def control(
+    action: str, act: Callable[[list[UUID]], list[UUID]], execution: Execution, *, by: Any
+) -> list[UUID]:
+    """Do this to an execution and its tree, and note who did it; returns the ids that `act` returns."""
+    done = act([execution.pk])
+    if done:
+        audit.note(action, execution, by=by)
+    return done
 
 
 @transacted
@@ -335,6 +363,7 @@ def trash_execution(execution: Execution, *, by: Any) -> Execution:
         if not gone.update(deleted_at=timezone.now(), deleted_by=by) and row.filter(deleted_at=None).exists():
             raise StillAlive(f"{execution.name!r} has not ended. Cancel it first.")
         announce([execution.pk])
+        audit.note("delete", execution, by=by)
     execution.refresh_from_db()
     return execution
 
@@ -345,6 +374,7 @@ def restore_execution(execution: Execution, *, by: Any) -> Execution:
     with transaction.atomic():
         Execution.objects.filter(pk=execution.pk).update(deleted_at=None, deleted_by=None)
         announce([execution.pk])
+        audit.note("restore", execution, by=by)
     execution.refresh_from_db()
     return execution
 
@@ -363,5 +393,7 @@ def save_execution(execution: Execution, *, by: Any, **fields: Any) -> Execution
         with transaction.atomic():
             Execution.objects.filter(pk=execution.pk).update(version=F("version") + 1, **fields)
             announce([execution.pk])
+            changes = {name: (getattr(execution, name), value) for name, value in fields.items()}
+            audit.note("update", execution, by=by, changes=changes)
         execution.refresh_from_db()
     return execution

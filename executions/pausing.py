@@ -3,11 +3,13 @@
 A paused execution has no process. Resuming queues it, and it goes on from its last savepoint.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
+from access import audit
 from access.permissions import WORKSPACE, Operation, require, require_in_project
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
@@ -15,7 +17,7 @@ from executions.database import fetch, transacted
 from executions.endings import living_tree, lock_all
 from executions.lifecycle import Reason, Status
 from executions.models import Execution, Maintenance, Process
-from executions.operations import AlreadyEnded
+from executions.operations import AlreadyEnded, control
 from projects.models import Project
 
 
@@ -33,7 +35,7 @@ def pause_execution(execution: Execution, *, by: Any) -> Execution:
     One that runs pauses at its next call; until then the pause is a wish. A paused one costs no process.
     """
     require(by, Operation.RUN, execution)
-    if not pause_executions([execution.pk]):
+    if not control("pause", pause_executions, execution, by=by):
         raise AlreadyEnded(f"{execution.name!r} has ended; there is nothing to pause.")
     execution.refresh_from_db()
     if execution.status == Status.CREATED:
@@ -71,7 +73,7 @@ def pause_executions(ids: list[UUID]) -> list[UUID]:
 def resume_execution(execution: Execution, *, by: Any) -> Execution:
     """Let a paused execution and the children that belong to it go on. Raises NotPaused."""
     require(by, Operation.RUN, execution)
-    if not resume_executions([execution.pk]):
+    if not control("resume", resume_executions, execution, by=by):
         raise NotPaused(f"{execution.name!r} is not paused.")
     execution.refresh_from_db()
     return execution
@@ -100,17 +102,21 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
 def pause_project(project: Project, *, by: Any) -> int:
     """Pause all that lives in a project; returns how many executions that are."""
     require_in_project(by, Operation.RUN, project, Execution)
-    return len(pause_executions(_alive_in(project)))
+    return _control_all("pause", pause_executions, project, by)
 
 
 def resume_project(project: Project, *, by: Any) -> int:
     """Let all that is paused in a project go on; returns how many executions that are."""
     require_in_project(by, Operation.RUN, project, Execution)
-    return len(resume_executions(_alive_in(project)))
+    return _control_all("resume", resume_executions, project, by)
 
 
-def _alive_in(project: Project) -> list[UUID]:
-    return list(Execution.objects.filter(project=project, ended_at=None).values_list("pk", flat=True))
+@transacted
+def _control_all(action: str, act: Callable[[list[UUID]], list[UUID]], project: Project, by: Any) -> int:
+    alive = Execution.objects.filter(project=project, ended_at=None)
+    done = act(list(alive.values_list("pk", flat=True)))
+    audit.note(action, project, by=by)
+    return len(done)
 
 
 def maintenance() -> Maintenance | None:
@@ -122,9 +128,12 @@ def start_maintenance(*, by: Any, note: str = "") -> Maintenance:
     """Let no worker take on or resume executions until `end_maintenance`. What runs goes on to its next wait."""
     require(by, Operation.UPDATE, WORKSPACE)
     starter = None if by._state.adding else by  # the command line is nobody
-    found, _ = Maintenance.objects.get_or_create(
-        pk=1, defaults={"started_by": starter, "note": note.strip()[:200]}
-    )
+    with transaction.atomic():
+        found, is_new = Maintenance.objects.get_or_create(
+            pk=1, defaults={"started_by": starter, "note": note.strip()[:200]}
+        )
+        if is_new:
+            audit.note("start maintenance", by=by, record_type=WORKSPACE, name=found.note)
     return found
 
 
@@ -133,6 +142,8 @@ def end_maintenance(*, by: Any) -> bool:
     require(by, Operation.UPDATE, WORKSPACE)
     with transaction.atomic():
         was_on = Maintenance.objects.all().delete()[0] > 0
+        if was_on:
+            audit.note("end maintenance", by=by, record_type=WORKSPACE)
         announce_ready()
         announce_to_host(
             Process.objects.filter(role=Process.Role.HOST, ended_at=None).values_list("pk", flat=True)

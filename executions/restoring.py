@@ -9,13 +9,14 @@ from uuid import UUID
 
 from django.db import transaction
 
+from access import audit
 from access.permissions import Operation, require
 from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch, from_jsonb, jsonb
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
-from executions.operations import AlreadyEnded, like, prepare
+from executions.operations import AlreadyEnded, like, prepare, start_noted
 
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -61,6 +62,7 @@ def restore_execution(execution: Execution, number: int, *, by: Any) -> Executio
         )
         announce([row.pk])
         announce_ready()
+        audit.note("go back", execution, by=by, changes={"savepoint": (None, number)})
         if row.host_id is not None:
             announce_to_host([row.host_id])  # it finds that the execution is no longer its own, and lets go
     execution.refresh_from_db()
@@ -128,7 +130,7 @@ def fork_execution(execution: Execution, number: int, *, by: Any, origin: str, n
             )
         columns, status = prepare(start, by=by, origin=origin)
         columns["output_value"] = output_at(execution.pk, number)
-        moves.create(status, columns)
+        moves.create(status, columns, also=start_noted(columns, by))
         fetch(
             """INSERT INTO executions_savepoint (execution_id, number, attempt, call, digest, line, name, is_pending,
                 value, payload_id, error, seen, log_seq, at)

@@ -79,7 +79,7 @@ def trash_flow(flow: Flow, *, by: Any) -> Flow:
 def restore_flow(flow: Flow, *, by: Any) -> Flow:
     """Take a flow out of the trash."""
     require(by, Operation.DELETE, flow)
-    return restore_record(flow)
+    return restore_record(flow, by=by)
 
 
 def free_name(wanted: str) -> str:

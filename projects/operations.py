@@ -52,7 +52,7 @@ def trash_project(project: Project, *, by: Any) -> Project:
 def restore_project(project: Project, *, by: Any) -> Project:
     """Take a project out of the trash."""
     require(by, Operation.DELETE, project)
-    return restore_record(project)
+    return restore_record(project, by=by)
 
 
 def set_member(project: Project, user: Any, role: Role, *, by: Any) -> IdentityRole:

@@ -1,0 +1,31 @@
+"""Middleware that says through which door a request comes, so that the audit log can tell."""
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from access.audit import through
+from access.models import AuditEntry
+from access.sign_in import address_of
+
+_WEBHOOK = re.compile(r"^/api/[^/]+/webhook/[^/]+/call(/|$)")
+
+
+class DoorMiddleware:
+    """Names the door of each request: admin, REST, webhook or page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with through(_door_of(request.path), address_of(request)):
+            return self.get_response(request)
+
+
+def _door_of(path: str) -> str:
+    if path.startswith("/admin/"):
+        return AuditEntry.Door.ADMIN
+    if path.startswith("/api/"):
+        return AuditEntry.Door.WEBHOOK if _WEBHOOK.match(path) else AuditEntry.Door.REST
+    return AuditEntry.Door.PAGE

@@ -1,0 +1,150 @@
+"""The audit log: every change is in it with who, before and after, and door; nothing is ever changed or removed."""
+
+from typing import Any
+
+import pytest
+from django.db import Error, connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from access import audit
+from access.api_keys import create_api_key
+from access.identities import identity_for
+from access.models import AuditEntry, Role, User
+from access.operations import give_role, save_role, take_role
+from access.permissions import visible
+from executions.bulk import cancel_many
+from executions.models import Execution
+from executions.operations import Start, cancel_execution, start_execution
+from flows.operations import create_flow, restore_flow, save_flow, trash_flow
+from projects.models import Project
+from tests.cast import Cast, hold
+
+
+def entries(**filters: Any) -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(**filters).order_by("id"))
+
+
+def test_each_change_is_written_down_with_before_and_after(cast: Cast) -> None:
+    flow = create_flow(by=cast.alice, project=cast.workshop, name="Report")
+    save_flow(flow, by=cast.alice, name="Reports", priority=3)
+    save_flow(flow, by=cast.alice, name="Reports")  # nothing changed
+    trash_flow(flow, by=cast.alice)
+    restore_flow(flow, by=cast.root)
+    made, changed, trashed, restored = entries(record_id=str(flow.pk))
+    assert [entry.action for entry in (made, changed, trashed, restored)] == [
+        "create", "update", "delete", "restore",
+    ]  # fmt: skip
+    assert made.changes["name"] == [None, "Report"]
+    assert changed.changes == {"name": ["Report", "Reports"], "priority": [0, 3]}
+    assert (changed.record_type, changed.record_name, changed.project) == ("flow", "Reports", cast.workshop)
+    assert (changed.identity_kind, changed.identity_id, changed.identity_name) == (
+        "user",
+        cast.alice.pk,
+        "alice",
+    )
+    assert (changed.user_id, changed.door) == (cast.alice.pk, "command")
+    assert restored.user_id == cast.root.pk
+
+
+def test_the_door_is_named(cast: Cast) -> None:
+    browser = Client()
+    browser.force_login(cast.root)
+    browser.post(reverse("project-create"), {"name": "By page"})
+    browser.post(reverse("admin:projects_project_add"), {"name": "By admin", "description": ""})
+    key = create_api_key(cast.root, "tests")[1]
+    sent = {"headers": {"Authorization": f"Bearer {key}"}, "content_type": "application/json"}
+    assert browser.post("/api/latest/project", {"name": "By REST"}, **sent).status_code == 201
+    for name, door in (("By page", "page"), ("By admin", "admin"), ("By REST", "rest")):
+        [entry] = entries(record_name=name)
+        assert (entry.door, entry.address, entry.user_id) == (door, "127.0.0.1", cast.root.pk)
+
+
+def test_it_can_only_be_added_to(cast: Cast) -> None:
+    create_flow(by=cast.root, name="Report")
+    for statement in (
+        "UPDATE access_auditentry SET identity_name = 'mallory'",
+        "DELETE FROM access_auditentry",
+    ):
+        with pytest.raises(Error, match="can only be added to"), transaction.atomic():
+            connection.cursor().execute(statement)
+    with pytest.raises(Error), transaction.atomic():
+        AuditEntry.objects.all().delete()
+
+
+def test_what_is_rolled_back_was_not_done(cast: Cast) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        create_flow(by=cast.root, name="Never")
+        raise RuntimeError
+    assert not entries(record_name="Never")
+
+
+def test_secrets_are_masked_and_long_values_cut() -> None:
+    changes = {
+        "password": ("old", ""),
+        "value": (None, {"user": "joe", "api_key": "s3cret", "inner": [{"token": "t0ken", "n": 1}]}),
+        "script": ("x" * 10_000, "y"),
+        "is_enabled": (False, True),
+    }
+    shown = audit.shown_changes(changes)
+    assert shown["password"] == [audit.MASK, None]
+    assert shown["value"][1] == {
+        "user": "joe",
+        "api_key": audit.MASK,
+        "inner": [{"token": audit.MASK, "n": 1}],
+    }
+    assert len(shown["script"][0]) < 600 and shown["script"][0].endswith("(10,000 characters)")
+    assert shown["is_enabled"] == [False, True]
+
+
+def test_people_who_start_and_cancel_are_noted_and_flows_are_not(cast: Cast) -> None:
+    start = Start(script="def handler(system, this): pass", name="tidy", project=cast.workshop)
+    execution, _ = start_execution(start, by=cast.bob, origin=Execution.Origin.API)
+    acting = identity_for("execution", execution.pk, "tidy", cast.bob, holder=("user", cast.bob.pk))
+    child, _ = start_execution(start, by=acting, origin=Execution.Origin.EXECUTION)
+    cancel_execution(execution, by=cast.alice)
+    assert [(entry.action, entry.user_id) for entry in entries(record_id=str(execution.pk))] == [
+        ("start", cast.bob.pk), ("cancel", cast.alice.pk),
+    ]  # fmt: skip
+    assert not entries(record_id=str(child.pk))
+    cancel_many([child.pk, execution.pk], by=cast.alice)
+    [entry] = entries(record_name="1 execution")
+    assert entry.changes == {"ids": [None, [str(child.pk)]]}
+
+
+def test_what_an_execution_does_names_it_and_its_user(cast: Cast) -> None:
+    acting = identity_for("execution", cast.attic.pk, "nightly", cast.alice, holder=("user", cast.alice.pk))
+    with audit.through("flow"):
+        flow = create_flow(by=acting, project=cast.workshop, name="Made")
+    [entry] = entries(record_id=str(flow.pk))
+    assert (entry.identity_kind, entry.identity_name, entry.user_id) == (
+        "execution",
+        "nightly",
+        cast.alice.pk,
+    )
+    assert (entry.door, flow.created_by) == ("flow", cast.alice)
+
+
+def test_roles_are_noted_with_who_holds_them(cast: Cast) -> None:
+    role = Role.objects.get(name="Viewer")
+    take_role(give_role("user", cast.mallory.pk, role, by=cast.root, project=cast.attic), by=cast.root)
+    given, taken = entries(record_type="user", record_id=str(cast.mallory.pk))
+    assert given.changes["role"] == [None, {"role": "Viewer in Attic", "propagate": True}]
+    assert (taken.action, taken.changes) == ("take role", {"role": ["Viewer in Attic", None]})
+    role.is_readonly = False
+    save_role(role, by=cast.root, permissions=[{"record_type": "flow", "operation": "READ"}])
+    assert "READ project" in entries(record_type="role", action="update")[-1].changes["permissions"][0]
+
+
+def test_who_may_read_it(cast: Cast) -> None:
+    for place in (cast.workshop, cast.attic, cast.default):
+        create_flow(by=cast.root, project=place, name=f"In {place}")
+    hold(cast.mallory, "Admin")
+
+    def seen(user: User) -> set[Project | None]:
+        rows = visible(User.objects.get(pk=user.pk), AuditEntry.objects.select_related("project"))
+        return {entry.project for entry in rows.filter(record_type="flow")}
+
+    assert seen(cast.carol) == seen(cast.bob) == set()
+    assert seen(cast.alice) == {cast.workshop, cast.attic}
+    assert seen(cast.root) == seen(cast.mallory) == {cast.workshop, cast.attic, cast.default}
