@@ -177,8 +177,7 @@ def give_role(
     Takes CREATE permission on identity roles there, and everything that the role allows there.
     """
     _require_to_place(by, Operation.CREATE, project)
-    granted = matrix_from(rows_of(role), None if project is None else project.pk)
-    if not is_unrestricted(by) and not matrix_of(by).covers(granted):
+    if not covers_role(by, role, project):
         raise PermissionRefused(f"You cannot give the role {role.name!r}: it allows more than you may do.")
     with transaction.atomic():
         held, _ = IdentityRole.objects.update_or_create(
@@ -191,6 +190,13 @@ def give_role(
         )
         _note_role("give role", held, by, (None, {"role": str(held), "propagate": propagate}))
     return held
+
+
+def covers_role(by: Any, role: Role, project: Any = None) -> bool:
+    """Tell whether `by` may do all that the role allows to one who holds it there: only then it can be given."""
+    if is_unrestricted(by):
+        return True
+    return matrix_of(by).covers(matrix_from(rows_of(role), None if project is None else project.pk))
 
 
 def _note_role(action: str, held: IdentityRole, by: Any, change: tuple[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Model, Q, QuerySet
 
 from access.matrix import matrix_of
-from access.models import ANY_TYPE, Operation
+from access.models import Operation
 from records.kinds import type_name
 
 __all__ = [
@@ -81,7 +81,7 @@ def _gives_roles(identity: Any) -> bool:
 
 
 def may_in_project(
-    identity: Any, operation: Operation, project_id: UUID | None, record_type: str | type[Model] = ANY_TYPE
+    identity: Any, operation: Operation, project_id: UUID | None, record_type: str | type[Model]
 ) -> bool:
     """Tell whether `identity` may do `operation` on records of this type in this project."""
     if is_unrestricted(identity):
