@@ -15,6 +15,7 @@ from tests.executions.cluster import Worker
 from tests.executions.stage import wait_until
 
 # The flow process most often: it is the one that dies in real life.
+MOST_SECONDS = 600
 ROLES = ("flow", "flow", "flow", "host", "host", "zygote", "command", "sentinel", "pusher", "monitor")
 
 
@@ -40,14 +41,19 @@ class Lottery:
     victims: list[Victim] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
 
-    def run(self, seconds: float) -> None:
-        """Kill for this long, then let everything come to its end and check it."""
+    def run(self, seconds: float, over_rest: int = 0) -> None:
+        """Kill for this long (and until so many executions were accepted over REST, and a process of every kind was
+        killed), then let everything come to its end and check it."""
         self._have_workers()
         if self.web is None:
             self._kill_for(seconds)
         else:
             with self.web:
                 self._kill_for(seconds)
+                until = time.monotonic() + MOST_SECONDS
+                while len(self.web.keys) < over_rest or {*ROLES, "web"} - set(self.world.blows):
+                    assert time.monotonic() < until, f"{len(self.web.keys)} were accepted in {MOST_SECONDS} s"
+                    self._kill_for(5)
             self.web.check()
         self._have_workers()
         self.world.settle()

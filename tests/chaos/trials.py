@@ -16,6 +16,14 @@ def _kills(world: World, server: EmbeddedPostgres, seconds: float) -> str:
     return lottery.words()
 
 
+def _thousand(world: World, server: EmbeddedPostgres, seconds: float) -> str:
+    """A thousand over REST, faster than they can be run, while processes of every kind are killed."""
+    world.patience = 600.0
+    lottery = kills.Lottery(world, busy=0, web=Web(world, every=0.05, clients=4))
+    lottery.run(0, over_rest=1000)
+    return lottery.words()
+
+
 def _restarts(world: World, server: EmbeddedPostgres, seconds: float) -> str:
     return database.restart_the_server(world, server, seconds)
 
@@ -51,6 +59,7 @@ def _sleepers(world: World, server: EmbeddedPostgres, seconds: float) -> str:
 
 TRIALS: dict[str, Callable[[World, EmbeddedPostgres, float], str]] = {
     "kills": _kills,
+    "thousand": _thousand,
     "restarts": _restarts,
     "sessions": _sessions,
     "statements": _statements,

@@ -21,9 +21,9 @@ from tests.chaos.world import World
 
 
 class Web:
-    """One daphne, and a thread that starts mixed flows through it."""
+    """One daphne, and clients that start mixed flows through it, each `every` so many seconds."""
 
-    def __init__(self, world: World, every: float = 0.5) -> None:
+    def __init__(self, world: World, every: float = 0.5, clients: int = 1) -> None:
         self.world, self.every = world, every
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -32,16 +32,18 @@ class Web:
         self.keys: dict[str, UUID] = {}  # what was accepted, by its idempotency key
         self.repeated = 0
         self._leave = threading.Event()
-        self._client = threading.Thread(target=self._send)
+        self._clients = [threading.Thread(target=self._send) for _ in range(clients)]
 
     def __enter__(self) -> "Web":
         self._start()
-        self._client.start()
+        for client in self._clients:
+            client.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._leave.set()
-        self._client.join(60)
+        for client in self._clients:
+            client.join(60)
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
@@ -102,6 +104,6 @@ class Web:
 
     def check(self) -> None:
         """Each request was accepted in the end, and made one execution."""
-        assert not self._client.is_alive()
+        assert not any(client.is_alive() for client in self._clients)
         for key, made in self.keys.items():
             assert list(Execution.objects.filter(idempotency_key=key).values_list("pk", flat=True)) == [made]
