@@ -50,7 +50,11 @@ def permissions_of_default(name: str) -> set[tuple[str, str]]:
         return {(ANY_TYPE, operation) for operation in Operation}
     types = _types()
     read = _all(types, (READ,))
-    use = read | {("flow", RUN), ("message", UPDATE)} | _all(["execution"], (CREATE, UPDATE, RUN))
+    use = (
+        read
+        | {("flow", RUN), ("wrapper", RUN), ("message", UPDATE)}
+        | _all(["execution"], (CREATE, UPDATE, RUN))
+    )
     write = types - _PLACES - _GRANTS_ACCESS
     develop = use | _all(write, Operation) | _all(types - _PLACES, (RUN,))
     work = (

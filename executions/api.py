@@ -51,7 +51,7 @@ _NUMBER, _MOMENT = {"type": "integer"}, {"type": "string", "format": "date-time"
 _NEXT_NUMBER = {"type": ["integer", "null"]}
 # Written out, for the hot way. The script is pinned by its hash: reading a long one would be most of a start.
 _FLOW = """
-SELECT id, name, project_id, version, pinned_id, input_schema, max_runtime_minutes, priority
+SELECT id, name, project_id, version, pinned_id, input_schema, max_runtime_minutes, priority, wrappers
 FROM flows_flow WHERE id = %s AND deleted_at IS NULL
 """
 _START_BODY = object_of(
@@ -78,6 +78,16 @@ _START_BODY = object_of(
             "type": "array",
             "items": _TEXT,
             "description": "Names or ids of the roles it acts with, among yours; all of them unless given",
+        },
+        "wrappers": {
+            "type": "array",
+            "items": object_of({"name": _TEXT, "inputs": _OBJECT}, ("name",)),
+            "description": "To run it through, the outermost first",
+        },
+        "unwrapped": {
+            "type": "boolean",
+            "default": False,
+            "description": "true leaves out the wrappers that the flow itself has",
         },
         "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
         "savepoint_retention": {
@@ -187,9 +197,8 @@ class ExecutionList(ExecutionView, RecordList):
         _refuse_both(body, "input_value", "inputs")
         _refuse_both(body, "flow_id", "flow_name", "script", "connector_type")
         inputs = body.pop("inputs", None)
-        run = body.pop("run", True)
-        if not isinstance(run, bool):
-            raise ValidationError({"run": "Give true or false."})
+        run, unwrapped = _truth(body, "run", True), _truth(body, "unwrapped", False)
+        wrappers = body.pop("wrappers", None) or ()
         moment = body.pop("scheduled_for", None)
         script, roles = body.pop("script", None), body.pop("roles", None)
         if script is not None and not isinstance(script, str):
@@ -210,6 +219,8 @@ class ExecutionList(ExecutionView, RecordList):
             scheduled_for=None if moment is None else _moment(moment, "scheduled_for"),
             max_runtime_minutes=given.get("max_runtime_minutes"),
             roles=roles,
+            wrappers=wrappers,
+            unwrapped=unwrapped,
             run=run,
             savepoint_retention=given.get("savepoint_retention"),
             idempotency_key=key,
@@ -498,6 +509,13 @@ def _moment(value: Any, name: str) -> Any:
         return clean_moment(value)
     except ValidationError as error:
         raise ValidationError({name: error.messages}) from error
+
+
+def _truth(body: dict[str, Any], name: str, default: bool) -> bool:
+    value = body.pop(name, default)
+    if not isinstance(value, bool):
+        raise ValidationError({name: "Give true or false."})
+    return value
 
 
 def _refuse_both(body: dict[str, Any], *names: str) -> None:

@@ -93,6 +93,7 @@ def go_on(caller: Caller, request: Request) -> Any:
 
 
 CALLS["execution.start"] = Call(starting.start, at_once=starting.start_at_once)
+CALLS["execution.start_child"] = Call(starting.start_child, at_once=starting.start_child_at_once)
 offer_calls(
     {
         "execution.run": starting.run,

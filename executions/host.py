@@ -78,6 +78,7 @@ class Host:
         self._ways: dict[str, Callable[[list[Assignment]], None]] = {
             Execution.Type.FLOW: self._spawn,
             Execution.Type.SCRIPT: self._spawn,
+            Execution.Type.WRAPPER: self._spawn,
             Execution.Type.CONNECTION: self._connect,
             **dict.fromkeys(steps.step_types(), self._take_steps),
         }

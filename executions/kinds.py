@@ -10,9 +10,9 @@ EXECUTION = register(
         model=Execution,
         read=(
             "id", "name", "description", "type", "status", "reason", "message", "project_id", "flow_id", "flow_version",
-            "connector_type", "script_id", "is_productive", "priority", "input_value", "output_value", "origin",
-            "created_by_id", "roles", "starter_kind", "starter_id", "parent_id", "root_id", "orphan", "rerun_of_id",
-            "forked_from_id", "savepoint_retention",
+            "wrapper_id", "connector_type", "script_id", "is_productive", "priority", "input_value", "output_value",
+            "origin", "created_by_id", "roles", "starter_kind", "starter_id", "parent_id", "root_id", "orphan",
+            "rerun_of_id", "forked_from_id", "savepoint_retention",
             "version", "attempt", "host_id", "waiting_for", "scheduled_for", "max_runtime_minutes", "deadline_at",
             "cancel_requested_at", "pause_requested_at", "created_at", "started_at", "ended_at", "cpu_seconds",
             "peak_memory_bytes", "deleted_at", "deleted_by_id",

@@ -72,6 +72,7 @@ class Execution(models.Model):
         SCRIPT = "SCRIPT", "Script"
         CONNECTION = "CONNECTION", "Connection"
         SCHEDULE = "SCHEDULE", "Schedule"
+        WRAPPER = "WRAPPER", "Wrapper"
 
     class Origin(models.TextChoices):
         """Through which door it was started."""
@@ -92,6 +93,9 @@ class Execution(models.Model):
         "flows.Flow", models.SET_NULL, null=True, related_name="executions", db_index=False
     )
     flow_version = models.PositiveIntegerField(null=True)
+    wrapper = models.ForeignKey(
+        "flows.Wrapper", models.SET_NULL, null=True, related_name="executions", db_index=False
+    )
     # None for those that the engine itself carries out: connections and schedules.
     script = models.ForeignKey("flows.Script", models.PROTECT, null=True, related_name="+", db_index=False)
     connector_type = models.CharField(max_length=16, blank=True, default="", db_default="")
@@ -209,6 +213,9 @@ class Execution(models.Model):
             # What is rare among many and can be filtered by.
             models.Index(F("id").desc(), name="execution_in_dev", condition=Q(is_productive=False)),
             models.Index(F("id").desc(), name="execution_of_script", condition=Q(type="SCRIPT")),
+            models.Index(
+                "wrapper", F("id").desc(), name="execution_of_wrapper", condition=Q(wrapper__isnull=False)
+            ),
             models.Index(F("id").desc(), name="execution_roots", condition=Q(parent=None)),
         ]
 

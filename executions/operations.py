@@ -3,7 +3,7 @@
 Doors call these after cleaning their input. What only a host does stands in `executions.hosting`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,8 @@ from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, SavepointRetention
 from executions.reading import read_execution
-from flows.models import Flow, Script
+from executions.wrapping import wrap
+from flows.models import Flow, Script, Wrapper
 from projects.models import Project
 from records.forms import find_faults, in_words
 from records.identifiers import uuid7
@@ -52,7 +53,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Start:
-    """What is to be started and how. Exactly one of `flow`, `script` and `connector_type`.
+    """What is to be started and how. Exactly one of `flow`, `script`, `connector_type` and `wrapper`.
 
     `roles` (names or ids) are the roles it acts with, among those that its starter holds and that propagate; None
     stands for all of them. Its starter is whoever `by` is: a user, another execution (whose roles it then has at
@@ -62,6 +63,10 @@ class Start:
     flow: Flow | None = None
     script: str | None = None
     connector_type: str = ""
+    wrapper: Wrapper | None = None  # with inputs that say what it wraps: see `executions.wrapping`
+    # To run through: [{"name", "inputs"}], the outermost first; and those of the flow unless `unwrapped`.
+    wrappers: Sequence[Mapping[str, Any]] = ()
+    unwrapped: bool = False
     inputs: dict[str, Any] | None = None
     name: str = ""
     description: str = ""
@@ -136,6 +141,9 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
 
     "script_text" is among them when the script may not be stored yet.
     """
+    if start.flow is not None:
+        require(by, Operation.RUN, start.flow)
+    start = wrap(start, by)
     project_id = _place(start, by)
     roles = roles_to_pass_on(by, start.roles)
     starter_kind, starter_id = holder_of(by)
@@ -146,19 +154,20 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         raise ValidationError(
             {"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."}
         )
-    flow = start.flow
+    flow, wrapper = start.flow, start.wrapper
+    kept = flow or wrapper
     if start.connector_type not in ("", *MODULES):
         raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
     script_hash, script_text = start.script_hash, None
-    if script_hash is None and flow:
-        script_hash = flow.pinned_id
+    if script_hash is None and kept:
+        script_hash = kept.pinned_id
     elif script_hash is None and not start.connector_type:
         script_text = _script_text(start)
         script_hash = Script.digest(script_text)
     if start.savepoint_retention not in (None, *SavepointRetention.values):
         allowed = ", ".join(SavepointRetention.values)
         raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
-    name = start.name.strip() or (flow.name if flow else start.connector_type or "script")
+    name = start.name.strip() or (kept.name if kept else start.connector_type or "script")
     runtime = start.max_runtime_minutes
     if runtime is None and flow:
         runtime = flow.max_runtime_minutes
@@ -206,10 +215,14 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     }
     if script_text is not None:
         columns["script_text"] = script_text
+    if wrapper:
+        columns["wrapper_id"] = wrapper.pk
     return columns, _first_status(start)
 
 
 def _type(start: Start) -> Execution.Type:
+    if start.wrapper:
+        return Execution.Type.WRAPPER
     if start.connector_type:
         return Execution.Type.CONNECTION
     return Execution.Type.FLOW if start.flow else Execution.Type.SCRIPT
@@ -233,8 +246,6 @@ def _script_text(start: Start) -> str:
 
 def _place(start: Start, by: Any) -> UUID:
     """Return the project the execution runs in: the given one, else the flow's, else the parent's, else Default."""
-    if start.flow is not None:
-        require(by, Operation.RUN, start.flow)
     if start.project is not None:
         project_id = start.project.pk
     elif start.flow is not None:
@@ -316,10 +327,11 @@ def rerun_execution(execution: Execution, *, by: Any, origin: str) -> Execution:
     """Start a new execution with the same inputs and options, on the script that is current now."""
     require(by, Operation.RUN, execution)
     flow = execution.flow if execution.flow and not execution.flow.is_deleted else None
+    wrapper = execution.wrapper if execution.wrapper and not execution.wrapper.is_deleted else None
     same = like(execution, by=by)
-    if flow:  # as it is now
+    if flow or wrapper:  # as they are now
         same = replace(same, script=None, script_hash=None, flow_version=None)
-    start = replace(same, flow=flow, rerun_of=execution.pk)
+    start = replace(same, flow=flow, wrapper=wrapper or same.wrapper, rerun_of=execution.pk)
     return start_execution(start, by=by, origin=origin)[0]
 
 
@@ -338,6 +350,8 @@ def like(execution: Execution, *, by: Any) -> Start:
         roles = [key for key in roles if key in passed_on]
     return Start(
         flow=execution.flow,
+        wrapper=execution.wrapper,
+        unwrapped=True,  # if it was wrapped, that was another execution
         script=execution.script.text if execution.script else None,
         script_hash=execution.script_id,
         connector_type=execution.connector_type,

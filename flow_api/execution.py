@@ -22,6 +22,7 @@ from flow_api.messages import Message
 from flow_api.records import Record
 from flow_api.starting import return_when_value, split_keywords, wait_value
 from flow_api.system import ReturnWhen
+from flow_api.using import Using
 from flow_api.values import clean_text, to_json
 
 if TYPE_CHECKING:
@@ -106,6 +107,26 @@ class Execution(Record):
     def task(self, connector_type: str, *args: Any, **keywords: Any) -> Execution:
         """Will make a connection of this type: the older name of `connect(connector_type=…)`."""
         return self.connect(None, *args, connector_type=connector_type, **keywords)
+
+    def using(self, wrapper: object, /, **inputs: Any) -> Using:
+        """Will return the way to start something through this wrapper: `this.using('retry').flow('x')`."""
+        return Using(self, []).using(wrapper, **inputs)
+
+    def start_child(
+        self,
+        inputs: Any = None,
+        name: str | None = None,
+        wait: bool | ReturnWhen | str = True,
+        run: bool = True,
+        init: dict[str, Any] | None = None,
+        **keywords: Any,
+    ) -> Execution:
+        """Will start what this wrapper wraps. Unknown keywords change some of its inputs, `inputs` replaces them."""
+        self._must_be_own("start what it wraps")
+        changes, fields = split_keywords(None, name, init, keywords)
+        args = {"inputs": to_json(inputs, "inputs"), "changes": changes, "fields": fields, "run": bool(run)}
+        waited = wait_value(wait) if run else None
+        return self._known_execution(self._call("execution.start_child", args | {"wait": waited}))
 
     def _start(
         self,

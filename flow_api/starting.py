@@ -18,8 +18,8 @@ EXECUTION_FIELDS = frozenset(
         "name", "description", "project_id", "project_name", "bundle_id", "bundle_name", "location_inheritance",
         "priority", "is_productive", "is_paused", "is_readonly", "scheduled_for", "max_runtime_minutes", "orphan",
         "roles", "savepoint_retention", "input_schema", "output_schema", "message", "breakpoints", "use_breakpoints",
-        "use_only_explicit_breakpoints", "unwrapped", "remote_workspace_name", "protect_inputs", "protect_outputs",
-        "parent_execution_id",
+        "use_only_explicit_breakpoints", "unwrapped", "wrappers", "remote_workspace_name", "protect_inputs",
+        "protect_outputs", "parent_execution_id",
     }
 )  # fmt: skip
 

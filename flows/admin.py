@@ -1,4 +1,4 @@
-"""The operator's door to flows, their versions and scripts.
+"""The operator's door to flows and wrappers, their versions and scripts.
 
 A saved script becomes a version, as everywhere: the operations decide.
 """
@@ -16,23 +16,24 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from access.admin_forms import AUDIT, OperatedAdmin, RefusableForm
 from access.admin_lists import ReadOnlyAdmin, TrashFilter
 from access.admin_parts import link, link_to, link_to_list, preformatted
-from flows import operations
-from flows.models import Flow, FlowVersion, Script
+from flows import operations, scripted, wrappers
+from flows.models import Flow, FlowVersion, Script, ScriptRecord, ScriptVersion, Wrapper, WrapperVersion
+from projects import contents
 from projects.models import Project
 
 
-class FlowForm(RefusableForm):
-    """The form of a flow. Browsers send lines that end in CR LF; a script keeps the ends it has."""
+class ScriptForm(RefusableForm):
+    """The form of a record with a script. Browsers send lines that end in CR LF; a script keeps the ends it has."""
 
     def clean_script(self) -> str:
         return self.cleaned_data["script"].replace("\r\n", "\n")
 
 
-@admin.register(Flow)
-class FlowAdmin(OperatedAdmin):
-    """Flows. Nothing is removed here: flows go to the trash, and executions keep the script they run."""
+class ScriptedAdmin(OperatedAdmin):
+    """What the pages of flows and wrappers share. Executions keep the script they run, whatever is done here."""
 
-    form = FlowForm
+    form = ScriptForm
+    versions: type[ScriptVersion]
     list_display = ("name", "project", "version", "soundness", "modified_at", "modified_by")
     list_select_related = ("project", "modified_by")
     list_filter = (TrashFilter, "has_syntax_error")
@@ -41,32 +42,13 @@ class FlowAdmin(OperatedAdmin):
     search_help_text = "Any part of the name"
     raw_id_fields = ("project",)
     readonly_fields = ("version", "problems", "versions_kept", "executions_made", *AUDIT)
-    fieldsets = (
-        (None, {"fields": ("name", "project", "description")}),
-        ("Script", {"fields": ("script", "problems", "version", "versions_kept", "executions_made")}),
-        ("Running it", {"fields": ("input_schema", "max_runtime_minutes", "priority", "is_readonly")}),
-        ("History", {"fields": AUDIT}),
-    )
     actions = ("trash_chosen", "restore_chosen")
 
-    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Flow:
-        return operations.create_flow(by=request.user, **fields)
-
-    def store(self, request: HttpRequest, record: Flow, fields: dict[str, Any]) -> Flow:
-        return operations.save_flow(record, by=request.user, **fields)
-
-    def view_on_site(self, flow: Flow) -> str:
-        return reverse("flow-detail", args=[flow.pk])
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Flow]":
-        flows = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        records = super().get_queryset(request)
         if getattr(request.resolver_match, "url_name", "").endswith("_changelist"):
-            flows = flows.defer("script", "input_schema", "project__description")
-        return flows
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        initial = {"project": Project.default().pk, "script": operations.BOILERPLATE}
-        return initial | super().get_changeform_initial_data(request)
+            records = records.defer("script", "input_schema", "project__description")
+        return records
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "script":
@@ -80,66 +62,137 @@ class FlowAdmin(OperatedAdmin):
         return field
 
     @display(description="Script", label={"Sound": "success", "Problem": "danger"})
-    def soundness(self, flow: Flow) -> str:
-        return "Problem" if flow.has_syntax_error else "Sound"
+    def soundness(self, record: ScriptRecord) -> str:
+        return "Problem" if record.has_syntax_error else "Sound"
 
     @display(description="Problems")
-    def problems(self, flow: Flow) -> str:
-        found = operations.problems_of(flow) if flow.script else []
+    def problems(self, record: ScriptRecord) -> str:
+        found = scripted.problems_of(record) if record.script else []
         return preformatted(
             "\n".join(f"line {each.line}, column {each.column + 1}: {each.message}" for each in found)
         )
 
     @display(description="Versions")
-    def versions_kept(self, flow: Flow) -> str:
-        return link_to_list(FlowVersion, "Show the versions", flow=flow.pk) if flow.version else "–"
+    def versions_kept(self, record: ScriptRecord) -> str:
+        lookup = {str(record._meta.model_name): record.pk}
+        return link_to_list(self.versions, "Show the versions", **lookup) if record.version else "–"
 
     @display(description="Executions")
-    def executions_made(self, flow: Flow) -> SafeString | str:
-        if not flow.version:
+    def executions_made(self, record: ScriptRecord) -> SafeString | str:
+        if not record.version:
             return "–"
         # By its address: executions come after flows in the order of apps.
-        address = reverse("admin:executions_execution_changelist", query={"flow": flow.pk})
-        return link(address, "Show the executions")
+        lookup = {str(record._meta.model_name): record.pk}
+        return link(reverse("admin:executions_execution_changelist", query=lookup), "Show the executions")
 
     @admin.action(description="Move the chosen to the trash")
-    def trash_chosen(self, request: HttpRequest, flows: "QuerySet[Flow]") -> None:
+    def trash_chosen(self, request: HttpRequest, records: "QuerySet[Any]") -> None:
         self.do_to_each(
-            request, flows, lambda flow: operations.trash_flow(flow, by=request.user), "Moved to the trash:"
+            request, records, lambda record: contents.trash(record, by=request.user), "Moved to the trash:"
         )
 
     @admin.action(description="Take the chosen out of the trash")
-    def restore_chosen(self, request: HttpRequest, flows: "QuerySet[Flow]") -> None:
+    def restore_chosen(self, request: HttpRequest, records: "QuerySet[Any]") -> None:
         self.do_to_each(
-            request, flows, lambda flow: operations.restore_flow(flow, by=request.user), "Restored"
+            request, records, lambda record: contents.restore(record, by=request.user), "Restored"
         )
 
 
-@admin.register(FlowVersion)
-class FlowVersionAdmin(ReadOnlyAdmin):
-    """What a flow's script was, and from when on."""
+@admin.register(Flow)
+class FlowAdmin(ScriptedAdmin):
+    """Flows. Nothing is removed here: flows go to the trash."""
 
-    list_display = ("flow", "number", "script_id", "created_at", "created_by")
-    list_select_related = ("flow", "created_by")
-    list_lookups = ("flow",)
+    versions = FlowVersion
+    fieldsets = (
+        (None, {"fields": ("name", "project", "description")}),
+        ("Script", {"fields": ("script", "problems", "version", "versions_kept", "executions_made")}),
+        (
+            "Running it",
+            {"fields": ("input_schema", "max_runtime_minutes", "priority", "wrappers", "is_readonly")},
+        ),
+        ("History", {"fields": AUDIT}),
+    )
+
+    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Flow:
+        return operations.create_flow(by=request.user, **fields)
+
+    def store(self, request: HttpRequest, record: Flow, fields: dict[str, Any]) -> Flow:
+        return operations.save_flow(record, by=request.user, **fields)
+
+    def view_on_site(self, flow: Flow) -> str:
+        return reverse("flow-detail", args=[flow.pk])
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = {"project": Project.default().pk, "script": operations.BOILERPLATE}
+        return initial | super().get_changeform_initial_data(request)
+
+
+@admin.register(Wrapper)
+class WrapperAdmin(ScriptedAdmin):
+    """Wrappers: scripts that run in place of what they wrap."""
+
+    versions = WrapperVersion
+    fieldsets = (
+        (None, {"fields": ("name", "project", "description")}),
+        ("Script", {"fields": ("script", "problems", "version", "versions_kept", "executions_made")}),
+        ("Using it", {"fields": ("input_schema", "is_readonly")}),
+        ("History", {"fields": AUDIT}),
+    )
+
+    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Wrapper:
+        return wrappers.create_wrapper(by=request.user, **fields)
+
+    def store(self, request: HttpRequest, record: Wrapper, fields: dict[str, Any]) -> Wrapper:
+        return wrappers.save_wrapper(record, by=request.user, **fields)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = {"project": Project.default().pk, "script": wrappers.BOILERPLATE}
+        return initial | super().get_changeform_initial_data(request)
+
+
+class VersionAdmin(ReadOnlyAdmin):
+    """What the pages of versions share."""
+
+    owner_field: str  # the field that names whose version it is
     fields = ("owner", "number", "created_at", "created_by", "sha256", "text")
     readonly_fields = ("owner", "sha256", "text")
     ordering = ("-pk",)
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[FlowVersion]":
-        return super().get_queryset(request).defer("flow__script", "flow__input_schema")
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        large = (f"{self.owner_field}__script", f"{self.owner_field}__input_schema")
+        return super().get_queryset(request).defer(*large)
 
-    @display(description="Flow")
-    def owner(self, version: FlowVersion) -> str:
-        return link_to(version.flow)
+    @display(description="Of")
+    def owner(self, version: ScriptVersion) -> str:
+        return link_to(getattr(version, self.owner_field))
 
     @display(description="SHA-256")
-    def sha256(self, version: FlowVersion) -> str:
+    def sha256(self, version: ScriptVersion) -> str:
         return version.script_id
 
     @display(description="Script")
-    def text(self, version: FlowVersion) -> str:
+    def text(self, version: ScriptVersion) -> str:
         return preformatted(version.script.text)
+
+
+@admin.register(FlowVersion)
+class FlowVersionAdmin(VersionAdmin):
+    """What a flow's script was, and from when on."""
+
+    owner_field = "flow"
+    list_display = ("flow", "number", "script_id", "created_at", "created_by")
+    list_select_related = ("flow", "created_by")
+    list_lookups = ("flow",)
+
+
+@admin.register(WrapperVersion)
+class WrapperVersionAdmin(VersionAdmin):
+    """What a wrapper's script was, and from when on."""
+
+    owner_field = "wrapper"
+    list_display = ("wrapper", "number", "script_id", "created_at", "created_by")
+    list_select_related = ("wrapper", "created_by")
+    list_lookups = ("wrapper",)
 
 
 @admin.register(Script)

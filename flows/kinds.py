@@ -1,7 +1,7 @@
-"""Flow as its doors see it."""
+"""Flow and wrapper as their doors see them."""
 
-from flows import operations
-from flows.models import Flow
+from flows import operations, wrappers
+from flows.models import Flow, Wrapper
 from projects.kinds import AUDIT
 from records.kinds import Kind, register
 
@@ -11,11 +11,11 @@ FLOW = register(
         model=Flow,
         read=(
             "id", "name", "description", "project_id", "bundle_id", "script", "version", "has_syntax_error",
-            "input_schema", "max_runtime_minutes", "priority", "is_readonly", *AUDIT,
+            "input_schema", "max_runtime_minutes", "priority", "wrappers", "is_readonly", *AUDIT,
         ),
         write=(
             "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority",
-            "is_readonly",
+            "wrappers", "is_readonly",
         ),
         references={"project": "project"},
         large=("script", "input_schema"),
@@ -24,5 +24,24 @@ FLOW = register(
         trash=operations.trash_flow,
         restore=operations.restore_flow,
         duplicate=operations.duplicate_flow,
+    )
+)  # fmt: skip
+
+WRAPPER = register(
+    Kind(
+        name="wrapper",
+        model=Wrapper,
+        read=(
+            "id", "name", "description", "project_id", "bundle_id", "script", "version", "has_syntax_error",
+            "input_schema", "is_readonly", *AUDIT,
+        ),
+        write=("name", "description", "project", "script", "input_schema", "is_readonly"),
+        references={"project": "project"},
+        large=("script", "input_schema"),
+        create=wrappers.create_wrapper,
+        save=wrappers.save_wrapper,
+        trash=wrappers.trash_wrapper,
+        restore=wrappers.restore_wrapper,
+        duplicate=wrappers.duplicate_wrapper,
     )
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Flow, its versions, and the scripts they point at."""
+"""Flow and Wrapper, their versions, and the scripts they point at."""
 
 import hashlib
 from typing import Any
@@ -39,37 +39,76 @@ class Script(models.Model):
         return digest
 
 
-class Flow(ProjectRecord):
-    """A named script with a handler. Each change of the script adds a version; executions pin theirs."""
+class ScriptRecord(ProjectRecord):
+    """A record with a script. Each change of the script adds a version; executions pin theirs."""
 
     script = models.TextField(blank=True, default="")
-    version = models.PositiveIntegerField(default=0, editable=False)  # number of the current FlowVersion
+    version = models.PositiveIntegerField(default=0, editable=False)  # number of its current version
     pinned = models.ForeignKey(Script, models.PROTECT, null=True, editable=False, related_name="+")
     has_syntax_error = models.BooleanField(default=False, editable=False)
     input_schema = models.JSONField(null=True, blank=True)
-    max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
-    priority = models.SmallIntegerField(default=0)
+    versions: Any  # what its scripts were: rows of its own subclass of ScriptVersion
 
     class Meta:
-        constraints = [unique_name("flow")]
-        indexes = [models.Index(fields=["project", "name"], name="flow_of_project")]
+        abstract = True
 
 
-class FlowVersion(models.Model):
-    """What a flow's script was from `created_at` until the next version."""
+class ScriptVersion(models.Model):
+    """What a record's script was from `created_at` until the next version."""
 
-    flow = models.ForeignKey(Flow, models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     script = models.ForeignKey(Script, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["flow", "number"], name="flow_version_unique")]
+        abstract = True
         ordering = ["-number"]
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"number": self.number, "sha256": self.script_id, "created_at": self.created_at}
+
+
+class Flow(ScriptRecord):
+    """A named script with a handler."""
+
+    max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=0)
+    # Through which its executions run unless they are started unwrapped: [{"name", "inputs"}], the outermost first.
+    wrappers: Any = models.JSONField(blank=True, default=list, db_default=[])
+
+    class Meta:
+        constraints = [unique_name("flow")]
+        indexes = [models.Index(fields=["project", "name"], name="flow_of_project")]
+
+
+class FlowVersion(ScriptVersion):
+    """A version of a flow."""
+
+    flow = models.ForeignKey(Flow, models.CASCADE, related_name="versions")
+
+    class Meta(ScriptVersion.Meta):
+        constraints = [models.UniqueConstraint(fields=["flow", "number"], name="flow_version_unique")]
 
     def __str__(self) -> str:
         return f"{self.flow}@{self.number}"
 
-    def snapshot(self) -> dict[str, Any]:
-        return {"number": self.number, "sha256": self.script_id, "created_at": self.created_at}
+
+class Wrapper(ScriptRecord):
+    """A named script that runs in place of what it wraps, and starts that as its child."""
+
+    class Meta:
+        constraints = [unique_name("wrapper")]
+        indexes = [models.Index(fields=["project", "name"], name="wrapper_of_project")]
+
+
+class WrapperVersion(ScriptVersion):
+    """A version of a wrapper."""
+
+    wrapper = models.ForeignKey(Wrapper, models.CASCADE, related_name="versions")
+
+    class Meta(ScriptVersion.Meta):
+        constraints = [models.UniqueConstraint(fields=["wrapper", "number"], name="wrapper_version_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.wrapper}@{self.number}"

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page, visible_or_404, words_of
 from access.permissions import Operation, may, may_in_project, visible
-from flows import operations
+from flows import operations, scripted
 from flows.checks import check_script
 from flows.listing import list_flows
 from flows.models import Flow, FlowVersion
@@ -65,7 +65,7 @@ def flow_detail(request: HttpRequest, flow_id: UUID) -> HttpResponse:
     """Show the script in the editor, with its problems and the latest executions."""
     flow = _find(request, flow_id)
     context = _context(request, flow, "script")
-    context["problems"] = [problem.snapshot() for problem in operations.problems_of(flow)]
+    context["problems"] = [problem.snapshot() for problem in scripted.problems_of(flow)]
     context["executions"] = list(_executions(flow)[:LATEST_SHOWN])
     return render(request, "flows/script.html", context)
 
@@ -155,7 +155,7 @@ def flow_save(request: HttpRequest, flow_id: UUID) -> HttpResponse:
         operations.save_flow(flow, by=request.user, script=given["script"])
     except ValidationError as error:
         return json_error("input_invalid", words_of(error), 400)
-    problems = [problem.snapshot() for problem in operations.problems_of(flow)]
+    problems = [problem.snapshot() for problem in scripted.problems_of(flow)]
     return JsonResponse({"version": flow.version, "problems": problems})
 
 
@@ -213,7 +213,7 @@ def version_restore(request: HttpRequest, flow_id: UUID, number: int) -> HttpRes
     """Make an earlier version's script the newest one."""
     flow = _find(request, flow_id)
     try:
-        operations.restore_version(flow, number, by=request.user)
+        scripted.restore_version(flow, number, by=request.user)
     except FlowVersion.DoesNotExist:
         raise Http404 from None
     except ValidationError as error:

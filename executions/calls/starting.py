@@ -55,6 +55,9 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         scheduled_for=moment_of(fields.pop("scheduled_for", None), "scheduled_for"),
         max_runtime_minutes=number_of(fields.pop("max_runtime_minutes", None), "max_runtime_minutes"),
         roles=fields.pop("roles", None),
+        savepoint_retention=fields.pop("savepoint_retention", None),
+        wrappers=fields.pop("wrappers", None) or (),
+        unwrapped=bool(fields.pop("unwrapped", False)),
         run=arguments.get("run", True),
         parent=parent,
         orphan=(wait is None) if orphan is None else bool(orphan),
@@ -84,6 +87,7 @@ def start_at_once(caller: Caller, request: Request) -> Any:
     columns, status = prepare(wanted, by=caller.user, origin=Execution.Origin.EXECUTION)
     if status != Status.QUEUED:
         return None
+    is_connection = columns["script_id"] is None  # one that is wrapped is none itself
     columns |= {"host_id": caller.host_id, "attempt": 1}
     key: UUID = columns["id"]
     waiting_for: dict[str, Any] | None = None
@@ -126,6 +130,37 @@ def _connector_type(arguments: dict[str, Any]) -> str:
     return str(arguments.get("connector_type") or "none")
 
 
+def start_child(caller: Caller, arguments: dict[str, Any]) -> Any:
+    """Start what the calling wrapper wraps, with other inputs or fields where the arguments say so."""
+    return start(caller, _of_child(caller, arguments))
+
+
+def start_child_at_once(caller: Caller, request: Request) -> Any:
+    return start_at_once(caller, replace(request, arguments=_of_child(caller, request.arguments)))
+
+
+def _of_child(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what `start` is asked for what the calling wrapper wraps."""
+    child = (caller.row().input_value or {}).get("child")
+    if not isinstance(child, dict):
+        raise CallRefused("EngineException", "Only the execution of a wrapper has a child to start.")
+    given = arguments.get("inputs")
+    inputs = child.get("inputs") if given is None else given
+    if changes := arguments.get("changes"):
+        inputs = {**(inputs or {}), **changes}
+    fields = {**(child.get("init") or {}), "name": child.get("name"), "wrappers": child.get("wrappers")}
+    fields |= {**(arguments.get("fields") or {}), "unwrapped": True}
+    what = {
+        "type": child.get("type"),
+        "script": child.get("script"),
+        "connector_type": child.get("connector_type"),
+        "select": child.get("flow_id"),
+        "by": "id",
+    }
+    options = {"run": arguments.get("run", True), "wait": arguments.get("wait")}
+    return {**what, **options, "inputs": inputs, "fields": fields}
+
+
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
     columns, status = prepare(start, by=caller.user, origin=Execution.Origin.EXECUTION)
     key: UUID = columns["id"]
@@ -160,7 +195,7 @@ def clone(caller: Caller, arguments: dict[str, Any]) -> Any:
     wanted = replace(
         same,
         roles=fields.get("roles", same.roles),
-        inputs={**(source.input_value or {}), **(arguments.get("inputs") or {})},
+        inputs=_changed(source, arguments.get("inputs") or {}),
         name=str(arguments.get("name") or source.name),
         project=find_project(caller, fields) or source.project,
         is_productive=source.is_productive and caller.is_productive,
@@ -172,3 +207,12 @@ def clone(caller: Caller, arguments: dict[str, Any]) -> Any:
         orphan=wait is None,
     )
     return _launch(caller, wanted, wait)
+
+
+def _changed(source: Execution, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs of an execution with changes; those of a wrapper's execution are meant for what it wraps."""
+    inputs: dict[str, Any] = source.input_value or {}
+    if source.type != Execution.Type.WRAPPER:
+        return {**inputs, **changes}
+    child = inputs["child"]
+    return {**inputs, "child": {**child, "inputs": {**(child.get("inputs") or {}), **changes}}}

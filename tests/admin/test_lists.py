@@ -19,6 +19,7 @@ from executions.models import Execution, LogLine, Maintenance, Payload, Process,
 from executions.operations import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
+from flows.wrappers import create_wrapper
 from inbox.models import Message
 from projects.models import Bundle
 from records.models import ManualValue
@@ -75,6 +76,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     """Make a row of every table that the other fixtures leave empty."""
     first, second = few[:2]
     create_api_key(cast.root, "nightly")
+    create_wrapper(by=cast.root, name="again")
     now = timezone.now()
     LogLine.objects.create(execution=first, number=1, at=now, text="hello", data={"a": 1})
     Wait.objects.create(waiter=first, target=second)

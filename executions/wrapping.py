@@ -1,0 +1,62 @@
+"""Running through wrappers: what is started in place of a thing that is wrapped, and how that starts it.
+
+`operations.prepare` asks for every start. A wrapper's execution keeps all it needs in its inputs: its own, and what
+it wraps with the wrappers that are left; so it can be run again like any other.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from flows.wrapping import Wrapping, find_wrappings
+
+if TYPE_CHECKING:
+    from executions.operations import Start
+
+
+def wrap(start: "Start", by: Any) -> "Start":
+    """Return the start of the outermost wrapper, or `start` itself when nothing wraps it.
+
+    The wrappers that the start names come first, those of its flow next to the flow. Raises ValidationError.
+    """
+    wrappings = find_wrappings(start.wrappers, by=by) if start.wrappers else []
+    if start.flow is not None and start.flow.wrappers and not start.unwrapped:
+        wrappings += find_wrappings(start.flow.wrappers)
+    if not wrappings:
+        return start
+    outer, *inner = wrappings
+    return replace(
+        start,
+        flow=None,
+        script=None,
+        connector_type="",
+        wrapper=outer.wrapper,
+        wrappers=(),
+        name=start.name or (start.flow.name if start.flow else start.connector_type or "script"),
+        inputs={"wrapper_inputs": outer.inputs, "child": _child(start, inner)},
+        project=start.project or (start.flow.project if start.flow else None),
+        priority=start.priority if start.priority is not None or start.flow is None else start.flow.priority,
+    )
+
+
+def _child(start: "Start", inner: list[Wrapping]) -> dict[str, Any]:
+    """Return what is wrapped, as the wrapper's script sees it and `start_child` starts it."""
+    what: dict[str, Any]
+    if start.flow:
+        what = {"type": "FLOW", "flow_id": str(start.flow.pk), "flow_name": start.flow.name}
+    elif start.connector_type:
+        what = {"type": "CONNECTION", "connector_type": start.connector_type}
+    else:
+        what = {"type": "SCRIPT", "script": start.script}
+    fields = {
+        "description": start.description or None,
+        "project_id": str(start.project.pk) if start.project else None,
+        "priority": start.priority,
+        "savepoint_retention": start.savepoint_retention,
+    }
+    return {
+        **what,
+        "name": start.name,
+        "inputs": start.inputs,
+        "wrappers": [each.snapshot() for each in inner],
+        "init": {name: value for name, value in fields.items() if value is not None},
+    }
