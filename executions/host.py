@@ -152,6 +152,8 @@ class Host:
             self._collected.rings = False
             self._slot_is_free()  # our own claimer need not wait for the note
             self._flush_soon()
+        elif self._collected.changed or self._collected.topics:
+            self._flush_soon()  # a call that parked or saved says so without a line in the log
 
     def _may_linger(self) -> bool:
         """Tell whether the dead can wait a moment for more of their kind: their ends share one commit."""

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from access.models import IdentityKind, IdentityRole
 from executions.announce import announce_topic
 from executions.topics import Hint
 from inbox.models import Message
 
 TOPIC = "inbox"
+_READ = ("project_id", "recipient_ids", "recipient_role_ids", "execution_id")
 
 
 def announce_messages(ids: Iterable[UUID]) -> None:
@@ -17,5 +19,18 @@ def announce_messages(ids: Iterable[UUID]) -> None:
 
 def read_hints(ids: list[UUID]) -> list[Hint]:
     """Return for each message who may hear of it, and of which execution it is."""
-    rows = Message.objects.filter(pk__in=ids).values_list("project_id", "recipient_ids", "execution_id")
-    return [Hint(project, frozenset(people), str(execution)) for project, people, execution in rows]
+    return [
+        Hint(
+            message.project_id,
+            frozenset([*message.recipient_ids, *_holders(message)]),
+            str(message.execution_id),
+        )
+        for message in Message.objects.filter(pk__in=ids).only(*_READ)
+    ]
+
+
+def _holders(message: Message) -> list[UUID]:
+    if not message.recipient_role_ids:
+        return []
+    held = IdentityRole.objects.filter(role__in=message.recipient_role_ids, identity_kind=IdentityKind.USER)
+    return list(held.values_list("identity_id", flat=True))

@@ -65,7 +65,8 @@ def messages_for(user: Any) -> "QuerySet[Message]":
 
 def _in_projects(user: Any, operation: Operation) -> Q:
     projects = projects_with(user, operation, Message)
-    return Q() if projects is None else Q(project_id__in=projects)
+    # An empty condition would vanish when it is joined with another by "or".
+    return Q(pk__isnull=False) if projects is None else Q(project_id__in=projects)
 
 
 def _to(user: Any) -> Q:

@@ -14,7 +14,7 @@ SHOWN = 5
 
 def draw(request: HttpRequest, execution: Execution) -> SafeString:
     """Return the panel; it is hidden while nothing is open."""
-    found = Message.objects.filter(OPEN, execution=execution, deleted_at=None).order_by("id")
+    found = Message.objects.filter(OPEN, execution=execution, deleted_at=None).order_by("is_notice", "id")
     messages = [each for each in visible_messages(request.user, found)[: SHOWN + 1] if each.is_open]
     context = {
         "messages_of": [(each, draw_card(request, each)) for each in messages[:SHOWN]],

@@ -65,7 +65,7 @@ async function card(id) {
 }
 
 if (bell) {
-  onTopic("inbox", refreshSoon);
+  onTopic("inbox", () => refreshSoon());
   popUp(bell.dataset.popups.split(" ").filter(Boolean)).catch(() => {});
   // An answer that was taken: the dialog it was given in has done its work.
   document.body.addEventListener("inbox:changed", (event) => {

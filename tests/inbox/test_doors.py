@@ -73,6 +73,7 @@ def test_who_may_see_and_answer(ask, caller, cast):
     answer = {"response": {"stop": True}}
     assert caller("carol").get(f"/message/{message.pk}").status == 200
     assert caller("carol").patch(f"/message/{message.pk}", answer).status == 403
+    assert caller("root").get(f"/message/{message.pk}").status == 200
     assert caller("mallory").get(f"/message/{message.pk}").status == 404
     assert caller("mallory").patch(f"/message/{message.pk}", answer).status == 404
     assert caller("bob").patch(f"/message/{message.pk}", answer).status == 200
