@@ -12,8 +12,8 @@ from access.admin_forms import AUDIT, OperatedAdmin
 from access.admin_lists import ReadOnlyAdmin, TrashFilter
 from access.admin_parts import link_to_list
 from access.models import IdentityRole
-from projects import operations
-from projects.models import Bundle, Project
+from projects import operations, setting
+from projects.models import Bundle, Project, Setting
 
 
 @admin.register(Project)
@@ -80,3 +80,52 @@ class BundleAdmin(ReadOnlyAdmin):
 
     def view_on_site(self, bundle: Bundle) -> str:
         return reverse("bundle-detail", args=[bundle.name])
+
+
+@admin.register(Setting)
+class SettingAdmin(OperatedAdmin):
+    """Settings: named values in JSON."""
+
+    list_display = ("name", "project", "modified_at", "modified_by")
+    list_select_related = ("project", "modified_by")
+    list_filter = (TrashFilter,)
+    list_lookups = ("project",)
+    search_fields = ("name__icontains",)
+    search_help_text = "Any part of the name"
+    raw_id_fields = ("project",)
+    readonly_fields = AUDIT
+    fieldsets = (
+        (None, {"fields": ("name", "project", "description", "value", "is_readonly")}),
+        ("History", {"fields": AUDIT}),
+    )
+    actions = ("trash_chosen", "restore_chosen")
+
+    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Setting:
+        return setting.create_setting(by=request.user, **fields)
+
+    def store(self, request: HttpRequest, record: Setting, fields: dict[str, Any]) -> Setting:
+        return setting.save_setting(record, by=request.user, **fields)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Setting]":
+        settings = super().get_queryset(request)
+        if getattr(request.resolver_match, "url_name", "").endswith("_changelist"):
+            settings = settings.defer("value", "project__description")
+        return settings
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"project": Project.default().pk} | super().get_changeform_initial_data(request)
+
+    @admin.action(description="Move the chosen to the trash")
+    def trash_chosen(self, request: HttpRequest, settings: "QuerySet[Setting]") -> None:
+        self.do_to_each(
+            request,
+            settings,
+            lambda each: setting.trash_setting(each, by=request.user),
+            "Moved to the trash:",
+        )
+
+    @admin.action(description="Take the chosen out of the trash")
+    def restore_chosen(self, request: HttpRequest, settings: "QuerySet[Setting]") -> None:
+        self.do_to_each(
+            request, settings, lambda each: setting.restore_setting(each, by=request.user), "Restored"
+        )

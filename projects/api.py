@@ -1,4 +1,4 @@
-"""REST of projects, and of bundles: import, update, delete, what they hold."""
+"""REST of projects, of settings, and of bundles: import, update, delete, what they hold."""
 
 from typing import Any
 
@@ -9,9 +9,16 @@ from rest_framework.views import APIView
 
 from access.rest import Guarded
 from projects import bundles
-from projects.kinds import BUNDLE, PROJECT
+from projects.kinds import BUNDLE, PROJECT, SETTING
 from projects.shipped_bundles import shipped_bundles
-from records.api import RecordDetail, RecordList, RecordRestore, RecordView, read_parameters
+from records.api import (
+    RecordDetail,
+    RecordDuplicate,
+    RecordList,
+    RecordRestore,
+    RecordView,
+    read_parameters,
+)
 from records.cleaning import clean_body
 from records.export_form import Key
 from records.openapi import Described, object_of, ref
@@ -36,6 +43,30 @@ class ProjectRestore(Guarded, RecordRestore):
     """Takes a project out of the trash."""
 
     kind = PROJECT
+
+
+class SettingList(Guarded, RecordList):
+    """Settings, without their values unless `fields` asks for them."""
+
+    kind = SETTING
+
+
+class SettingDetail(Guarded, RecordDetail):
+    """One setting. Its value is written whole."""
+
+    kind = SETTING
+
+
+class SettingRestore(Guarded, RecordRestore):
+    """Takes a setting out of the trash."""
+
+    kind = SETTING
+
+
+class SettingDuplicate(Guarded, RecordDuplicate):
+    """Copies a setting in its project."""
+
+    kind = SETTING
 
 
 class BundleList(Guarded, RecordList):
@@ -143,4 +174,8 @@ urlpatterns = [
     path("project", ProjectList.as_view()),
     path("project/<str:key>/restore", ProjectRestore.as_view()),
     path("project/<path:key>", ProjectDetail.as_view()),
+    path("setting", SettingList.as_view()),
+    path("setting/<str:key>/restore", SettingRestore.as_view()),
+    path("setting/<str:key>/duplicate", SettingDuplicate.as_view()),
+    path("setting/<path:key>", SettingDetail.as_view()),
 ]

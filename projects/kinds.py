@@ -1,7 +1,7 @@
-"""Project and bundle as their doors see them."""
+"""Project, bundle and setting as their doors see them."""
 
-from projects import bundles, operations
-from projects.models import Bundle, Project
+from projects import bundles, operations, setting
+from projects.models import Bundle, Project, Setting
 from records.kinds import Kind, register
 
 AUDIT = ("created_at", "created_by_id", "modified_at", "modified_by_id", "deleted_at", "deleted_by_id")
@@ -35,3 +35,19 @@ BUNDLE = register(
         trash=bundles.delete_bundle,
     )
 )  # fmt: skip
+
+SETTING = register(
+    Kind(
+        name="setting",
+        model=Setting,
+        read=("id", "name", "description", "project_id", "bundle_id", "value", "is_readonly", *AUDIT),
+        write=("name", "description", "project", "value", "is_readonly"),
+        references={"project": "project"},
+        large=("value",),
+        create=setting.create_setting,
+        save=setting.save_setting,
+        trash=setting.trash_setting,
+        restore=setting.restore_setting,
+        duplicate=setting.duplicate_setting,
+    )
+)

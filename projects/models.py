@@ -1,4 +1,4 @@
-"""Project, the base of records that live in one, and Bundle."""
+"""Project, the base of records that live in one, Bundle and Setting."""
 
 from typing import Any
 
@@ -115,3 +115,13 @@ class ProjectRecord(BundleRecord):
 
     class Meta:
         abstract = True
+
+
+class Setting(ProjectRecord):
+    """A named value. It also serves as a lock of that name, which executions hold (`executions.locks`)."""
+
+    value: Any = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        constraints = [unique_name("setting")]
+        indexes = [models.Index(fields=["project", "name"], name="setting_of_project")]

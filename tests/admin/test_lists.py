@@ -22,6 +22,7 @@ from flows.operations import create_flow
 from flows.wrappers import create_wrapper
 from inbox.models import Message
 from projects.models import Bundle
+from projects.setting import create_setting
 from records.models import ManualValue
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
@@ -77,6 +78,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     first, second = few[:2]
     create_api_key(cast.root, "nightly")
     create_wrapper(by=cast.root, name="again")
+    create_setting(by=cast.root, name="limit", value={"a": [1]})
     now = timezone.now()
     LogLine.objects.create(execution=first, number=1, at=now, text="hello", data={"a": 1})
     Wait.objects.create(waiter=first, target=second)
