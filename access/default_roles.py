@@ -12,7 +12,7 @@ from records.kinds import all_kinds
 READ, CREATE, UPDATE, DELETE, RUN = Operation
 DESCRIPTIONS = {
     "Viewer": "Sees everything in projects: content, executions, inputs, outputs and logs.",
-    "User": "Also runs flows, controls executions and answers messages.",
+    "User": "Also runs flows, with the connectors they use, controls executions and answers messages.",
     "Developer": "Also writes flows and what they need; nothing that grants access to something.",
     "Operator": "Also sets up what grants access: connectors, webhooks, schedules, bundles.",
     "Admin": "Does everything. Held in one project, everything there.",
@@ -52,7 +52,7 @@ def permissions_of_default(name: str) -> set[tuple[str, str]]:
     read = _all(types, (READ,))
     use = (
         read
-        | {("flow", RUN), ("wrapper", RUN), ("message", UPDATE)}
+        | {("flow", RUN), ("wrapper", RUN), ("connector", RUN), ("message", UPDATE)}
         | _all(["execution"], (CREATE, UPDATE, RUN))
     )
     write = types - _PLACES - _GRANTS_ACCESS

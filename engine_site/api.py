@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from access import api as access
 from access import audit_api as audit
 from access import roles_api as roles
+from connectors import api as connectors
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
 from executions import api as executions
@@ -66,6 +67,7 @@ urlpatterns = [
     *control.urlpatterns,  # before the addresses of records, whose last part may be anything
     *projects.urlpatterns,
     *flows.urlpatterns,
+    *connectors.urlpatterns,
     *executions.urlpatterns,
     *configuration.urlpatterns,
     *inbox.urlpatterns,

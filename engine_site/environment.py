@@ -10,6 +10,7 @@ set by hand while everything runs is offered by the apps: see `records.configura
 | `PORT` | `8000` | port of the web process |
 | `HOST` | `127.0.0.1` | address that the web process listens on |
 | `SECRET_KEY` | generated once into `ENGINE_DATA` | signs sessions; production wants 50 characters or more given |
+| `SECRETS_KEY` | generated once into `ENGINE_DATA` | seals secrets of connectors; of several, with commas, the first |
 | `ENGINE_ADMIN_PASSWORD` | generated, printed once | password of the first user, `admin` |
 | `WORKERS` | 1 on up to 2 cores, else half the cores | worker clusters; each is one execution host |
 | `SLOTS` | `16` | executions that one worker runs at the same time |
@@ -38,6 +39,7 @@ ROLES = ("web", "worker", "command")
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 WEAK_PASSWORDS = {"admin", "password", "engine", "changeme", "secret", "12345678"}
 SHORTEST_SECRET_KEY = 50
+SHORTEST_SECRETS_KEY = 32
 SHORTEST_ADMIN_PASSWORD = 8
 
 
@@ -62,6 +64,7 @@ class Environment:
     host: str
     port: int
     given_secret_key: str
+    secrets_key: str
     admin_password: str | None
     workers: int
     slots: int
@@ -127,6 +130,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         host=host,
         port=number("PORT", 8000, 1, 65535),
         given_secret_key=text("SECRET_KEY", ""),
+        secrets_key=text("SECRETS_KEY", ""),
         admin_password=text("ENGINE_ADMIN_PASSWORD", "") or None,
         workers=number("WORKERS", 1 if cores <= 2 else cores // 2, 1, 512),
         slots=number("SLOTS", 16, 1, 10_000),
@@ -140,6 +144,10 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         log_level=text("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         role=text("ENGINE_ROLE", "command", ROLES),
     )
+    if any(
+        len(key.strip()) < SHORTEST_SECRETS_KEY for key in found.secrets_key.split(",") if found.secrets_key
+    ):
+        wrong.append(f"SECRETS_KEY is too short: give {SHORTEST_SECRETS_KEY} random characters or more each.")
     if found.is_production:
         wrong += _unsafe_in_production(found, hosts)
     if wrong:

@@ -11,7 +11,7 @@ import psycopg.conninfo
 
 from engine_site import admin_look, logs
 from engine_site.embedded_postgres import EmbeddedPostgres
-from engine_site.environment import CLONE, read_environment
+from engine_site.environment import CLONE, read_environment, stored_secret
 
 # Annotations such as `Field[str, str]` are evaluated when a module loads; Django's classes learn to bear it.
 django_stubs_ext.monkeypatch()
@@ -29,6 +29,10 @@ ENGINE_ENV = ENVIRONMENT.kind
 ENGINE_ROLE = ENVIRONMENT.role
 ENGINE_SLOTS = ENVIRONMENT.slots
 ENGINE_CONNECTIONS = ENVIRONMENT.connections
+ENGINE_SECRETS_KEY = ENVIRONMENT.secrets_key
+ENGINE_SECRETS_FILE = ENVIRONMENT.data / "secrets_key"
+if not ENGINE_SECRETS_KEY:
+    stored_secret(ENGINE_SECRETS_FILE)
 ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
 
 # -- Apps and doors ---------------------------------------------------------------------------------------

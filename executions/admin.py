@@ -71,7 +71,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("project", "flow", "created_by")
     list_filter = ("status",)
-    list_lookups = ("flow", "project", "created_by", "parent", "root_id")
+    list_lookups = ("flow", "connector", "project", "created_by", "parent", "root_id")
     search_fields = ("name__startswith",)
     search_help_text = "Name from its beginning (case matters), or an id"
     raw_id_fields = ("project", "flow", "script", "created_by", "parent", "rerun_of", "host", "deleted_by")

@@ -16,6 +16,7 @@ from executions.database import fetch
 CHANGED = "engine_changed"
 READY = "engine_ready"
 HOST = "engine_host_%d"
+SECRETS = "engine_secrets"
 _IDS_PER_NOTE = 180  # a payload must stay below 8,000 bytes
 
 _collected: ContextVar["Collected | None"] = ContextVar("collected", default=None)
@@ -114,6 +115,12 @@ def announce_start(execution_id: UUID) -> None:
         announce_ready()
         return
     fetch("SELECT pg_notify(%s, %s), pg_notify(%s, '')", (CHANGED, notes([execution_id], {})[0], READY))
+
+
+def announce_secret_use(root_ids: Iterable[UUID]) -> None:
+    """Tell the hosts in which trees secrets are used from now on: at once, before anything is done with them."""
+    for root_id in root_ids:
+        fetch("SELECT pg_notify(%s, %s)", (SECRETS, str(root_id)))
 
 
 def announce_to_host(host_ids: Iterable[int]) -> None:

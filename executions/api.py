@@ -59,6 +59,8 @@ _START_BODY = object_of(
         "flow_id": _UUID,
         "flow_name": _TEXT,
         "script": {**_TEXT, "description": "A script to run that belongs to no flow"},
+        "connector_id": _UUID,
+        "connector_name": {**_TEXT, "description": "A connection to make, with this connector"},
         "connector_type": {
             **_TEXT,
             "description": "A connection to make, of this type",
@@ -144,7 +146,7 @@ class ExecutionList(ExecutionView, RecordList):
             return super().describe(method)
         example = {"flow_name": "Daily report", "input_value": {"day": "2030-01-31"}}
         more = (
-            "Give exactly one of flow_id, flow_name, script and connector_type."
+            "Give exactly one of flow_id, flow_name, script, connector_id, connector_name and connector_type."
             " With `wait`, 202 means that it has not ended yet."
         )
         return Described(
@@ -195,7 +197,9 @@ class ExecutionList(ExecutionView, RecordList):
 
     def _start(self, body: dict[str, Any], key: str | None, digest: str | None) -> Start:
         _refuse_both(body, "input_value", "inputs")
-        _refuse_both(body, "flow_id", "flow_name", "script", "connector_type")
+        _refuse_both(
+            body, "flow_id", "flow_name", "script", "connector_id", "connector_name", "connector_type"
+        )
         inputs = body.pop("inputs", None)
         run, unwrapped = _truth(body, "run", True), _truth(body, "unwrapped", False)
         wrappers = body.pop("wrappers", None) or ()
@@ -209,6 +213,7 @@ class ExecutionList(ExecutionView, RecordList):
         return Start(
             flow=given.get("flow"),
             script=script,
+            connector=given.get("connector"),
             connector_type=given.get("connector_type", ""),
             inputs=given.get("input_value") if inputs is None else inputs,
             name=given.get("name", ""),

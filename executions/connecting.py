@@ -1,50 +1,50 @@
 """The connections that a host carries out: all in one thread with one asyncio loop, as they mostly wait.
 
 The host calls `Connections` from its own thread and hears of lines and ends through `collect`. The other thread
-uses no database; it is given everything a connection needs.
+uses no database; it is given everything a connection needs (`executions.connection_needs`).
 """
 
 import asyncio
 import logging
 import os
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import jsonschema
-
-from connectors.types import MODULES, type_of
-from connectors.types.base import ConnectionFailed, ConnectionTimedOut, ConnectionType, Context, InputRefused
-from executions.hosting import Assignment
+from connectors.masking import Masker
+from connectors.merging import texts_of
+from connectors.operations import Ready, make_ready
+from connectors.types.base import ConnectionFailed, ConnectionTimedOut, Context, InputRefused
+from executions.connection_needs import Needs
+from executions.database import without_nulls
 from executions.lifecycle import Reason, Status
 from executions.log import Line, LogCounter
 from executions.moves import Outcome
-from executions.outcome import Death, decide_outcome
+from executions.outcome import MAX_MESSAGE, Death, decide_outcome
 
 logger = logging.getLogger("engine.host")
+
+_RESOLVERS = 32  # threads that look up names: many of them wait for the same slow server
 
 
 class Connection:
     """One connection in the hands of its host."""
 
-    def __init__(self, assignment: Assignment, log_number: int) -> None:
-        self.assignment = assignment
-        self.id: UUID = assignment.id
-        self.counter = LogCounter(assignment.id, last=log_number)
+    def __init__(self, needs: Needs) -> None:
+        self.needs, self.assignment = needs, needs.assignment
+        self.id: UUID = self.assignment.id
+        self.counter = LogCounter(self.id, needs.log_number, needs.masker)
         self.stopped_for: Reason | None = None
+        self.ready: Ready | None = None  # set by the other thread, when it has looked at the inputs
         self.task: asyncio.Task[None] | None = None  # the other thread's
-
-    @property
-    def inputs(self) -> dict[str, Any]:
-        return self.assignment.inputs or {}
 
     @property
     def may_repeat(self) -> bool:
         """Tell whether it may be carried out again when nobody knows how far it came."""
-        name = self.assignment.connector_type
-        return name in MODULES and type_of(name).is_idempotent(self.inputs)
+        return self.ready is None or self.ready.may_repeat
 
 
 Said = tuple[Connection, tuple[str, str] | Outcome | None]  # a line (text, level), or the end
@@ -64,17 +64,13 @@ class Connections:
         run = self.runs.get(execution_id)
         return run is not None and run.assignment.attempt == attempt
 
-    def begin(self, assignment: Assignment, log_number: int = 0) -> Connection:
+    def begin(self, needs: Needs) -> Connection:
         """Carry this connection out."""
-        self.forget(assignment.id)  # an earlier attempt, taken from us and given back before we heard of it
-        run = self.runs[assignment.id] = Connection(assignment, log_number)
-        if assignment.losses and not run.may_repeat:
-            words = (
-                "interrupted: its worker was lost while it was under way. It may have come to its end or not."
-            )
-            self._say(run, Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words))
-        else:
-            self._thread().call_soon_threadsafe(self._start, run)
+        self.forget(
+            needs.assignment.id
+        )  # an earlier attempt, taken from us and given back before we heard of it
+        run = self.runs[needs.assignment.id] = Connection(needs)
+        self._thread().call_soon_threadsafe(self._start, run)
         return run
 
     def stop(self, run: Connection, reason: Reason) -> None:
@@ -117,6 +113,7 @@ class Connections:
     def _thread(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            self._loop.set_default_executor(ThreadPoolExecutor(_RESOLVERS, "connections-resolver"))
             threading.Thread(
                 target=self._guarded_loop, args=(self._loop,), name="connections", daemon=True
             ).start()
@@ -140,24 +137,24 @@ class Connections:
         def log(text: str, level: str = "info") -> None:
             self._say(run, (text, level))
 
+        masker = run.needs.masker
+        context = Context(log, run.needs.policy.addresses, lambda secret: masker.learn([secret]))
         try:
-            kind = _type(run.assignment.connector_type)
-            _check(kind, run.inputs)
-            result = await kind.run(run.inputs, Context(log))
-            outcome = Outcome(Status.ENDED_SUCCESS, "", result.message, result.output, True)
-        except ConnectionFailed as failed:
-            has_output = failed.output is not None
-            outcome = Outcome(Status.ENDED_ERROR, _reason(failed), failed.message, failed.output, has_output)
+            outcome = await _outcome_of(run, context)
         except asyncio.CancelledError:
             self._say(run, None)
             return
+        except ConnectionFailed as failed:
+            has_output = failed.output is not None
+            outcome = Outcome(Status.ENDED_ERROR, _reason(failed), failed.message, failed.output, has_output)
         except Exception as error:
-            logger.exception("connection %s failed in the engine", run.id)
+            # Not as it is: what is in its hands when it fails may be secrets.
+            logger.error("connection %s failed:\n%s", run.id, masker.text(traceback.format_exc()))
             words = (
                 f"the engine failed to carry this connection out: {type(error).__name__}; its log says why"
             )
-            outcome = Outcome(Status.ENDED_ERROR, Reason.FAILED, words)
-        self._say(run, outcome)
+            outcome = Outcome(Status.ENDED_ERROR, Reason.CRASHED, words)
+        self._say(run, _shown(outcome, masker))
 
     def _say(self, run: Connection, said: tuple[str, str] | Outcome | None) -> None:
         self._said.append((run, said))
@@ -166,20 +163,40 @@ class Connections:
             self._wake()
 
 
-def _type(name: str) -> ConnectionType:
-    try:
-        return type_of(name)
-    except LookupError:
-        raise InputRefused(
-            f"connector_type: there is no {name!r}; there are: {', '.join(MODULES)}."
-        ) from None
+async def _outcome_of(run: Connection, context: Context) -> Outcome:
+    """Carry the connection out, unless it was lost before in a way that forbids that. Raises ConnectionFailed."""
+    needs, task = run.needs, run.assignment
+    if needs.problem:
+        raise ConnectionFailed(needs.problem)
+    ready = run.ready = make_ready(task.connector_type, needs.stored, task.inputs or {}, needs.secret_inputs)
+    needs.masker.learn(texts_of(ready.secrets))
+    if task.losses:
+        if not ready.may_repeat:
+            words = (
+                "interrupted: its worker was lost while it was under way. It may have come to its end or not."
+            )
+            return Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words)
+        if task.losses >= ready.inputs.get("max_attempts", task.losses + 1):
+            words = f"attempts exhausted: its worker was lost {task.losses} times (max_attempts)"
+            return Outcome(Status.ENDED_ERROR, Reason.ATTEMPTS_EXHAUSTED, words)
+        pause = ready.inputs.get("backoff", 0)
+        context.log(
+            f"Its worker was lost: it is carried out again{f' in {pause:g} s' if pause else ''}.", "warning"
+        )
+        await asyncio.sleep(pause)
+    result = await ready.kind.run(ready.inputs, context)
+    return Outcome(Status.ENDED_SUCCESS, "", result.message, result.output, has_output=True)
 
 
-def _check(kind: ConnectionType, inputs: dict[str, Any]) -> None:
-    errors = sorted(jsonschema.Draft7Validator(kind.SCHEMA).iter_errors(inputs), key=lambda e: list(e.path))
-    if errors:
-        words = [f"{'.'.join(map(str, e.absolute_path)) or 'inputs'}: {e.message}" for e in errors[:10]]
-        raise InputRefused("\n".join(words))
+def _shown(outcome: Outcome, masker: Masker) -> Outcome:
+    """Return the outcome as it is stored: without secrets, and without what the database cannot hold."""
+    return Outcome(
+        outcome.status,
+        outcome.reason,
+        masker.text(outcome.message)[:MAX_MESSAGE],
+        without_nulls(masker.value(outcome.output)),
+        outcome.has_output,
+    )
 
 
 def _reason(failed: ConnectionFailed) -> Reason:

@@ -129,3 +129,14 @@ def dumps(value: Any) -> bytes:
 def from_jsonb(text: Any) -> Any:
     """Return the value of a jsonb column: Django's connections hand it over as text."""
     return orjson.loads(text) if isinstance(text, str | bytes) else text
+
+
+def without_nulls(value: Any) -> Any:
+    """Return a JSON value without the null characters that the database cannot hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    if isinstance(value, dict):
+        return {without_nulls(key): without_nulls(item) for key, item in value.items()}
+    return value

@@ -24,8 +24,9 @@ from access.matrix import KEPT_SECONDS, matrix_of
 from access.models import AuditEntry, IdentityKind, User
 from access.permissions import is_unrestricted
 from executions import doorbell, flow_calls, hosting, steps
-from executions.announce import HOST, Collected, announce_log
+from executions.announce import HOST, SECRETS, Collected, announce_log
 from executions.connecting import Connection, Connections
+from executions.connection_needs import read_needs
 from executions.database import TRIES, was_deadlock
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown, Started
 from executions.hosted_run import ChannelBroken, HostedRun
@@ -34,6 +35,7 @@ from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Reason, Status
 from executions.log import Line, write_lines
 from executions.loop import Loop
+from executions.masks import Masks
 from executions.models import FROZEN_AFTER_SECONDS, HEARTBEAT_SECONDS, Execution, Process
 from executions.moves import Outcome
 from executions.outcome import Death, decide_outcome, last_words
@@ -73,6 +75,7 @@ class Host:
         self._loop = Loop()
         self._inbox: deque[UUID] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
+        self.masks = Masks()
         self.connections = Connections(wake=lambda: self._wake_write.send(b"x"))
         # How executions of each type are begun.
         self._ways: dict[str, Callable[[list[Assignment]], None]] = {
@@ -129,6 +132,7 @@ class Host:
         self.zygote.start()
         self.lease = Lease(Process.Role.HOST, slots=self.slots, connections=settings.ENGINE_CONNECTIONS)
         self.lease.listen(HOST % self.lease.id)
+        self.lease.listen(SECRETS)
         self.lease.describe([list(layer) for layer in self.zygote.isolation])
         self._wake_read.setblocking(False)
         self._loop.watch(self._wake_read, self._on_wake)
@@ -183,7 +187,9 @@ class Host:
     def _begin(self, ids: list[UUID]) -> None:
         """Begin executions that are RUNNING on this host, each in the way of its type."""
         by_way: dict[Callable[[list[Assignment]], None], list[Assignment]] = {}
-        for each in hosting.assignments(self.lease.id, ids):
+        found = hosting.assignments(self.lease.id, ids)
+        self.masks.load(found)
+        for each in found:
             if not self._has(each.id, each.attempt):
                 by_way.setdefault(self._ways[each.type], []).append(each)
         for way, given in by_way.items():
@@ -218,7 +224,8 @@ class Host:
         )
         key = f"{assignment.id}:{assignment.attempt}"
         channel, output = self.zygote.spawn(key, LIMITS, assignment.name)
-        run = HostedRun(key, assignment, caller, journal, channel, output)
+        masker = self.masks.of(assignment.root_id)
+        run = HostedRun(key, assignment, caller, journal, channel, output, masker)
         self.runs[run.id] = self._processes[key] = run
         self._loop.watch(channel, lambda: self._on_channel(run))
         self._loop.watch(output, lambda: self._on_output(run))
@@ -437,7 +444,9 @@ class Host:
             self._act_on(run, request, outcome)
 
     def _on_notes(self) -> None:
-        self.lease.notes()
+        for channel, payload in self.lease.notes():
+            if channel == SECRETS:  # it came before what was done with them
+                self.masks.hear(UUID(payload))
         self._look_around()
 
     def _look_around(self) -> dict[UUID, Held]:
@@ -657,13 +666,10 @@ class Host:
 
     def _connect(self, given: list[Assignment]) -> None:
         """Carry these connections out."""
-        begun = [each.id for each in given if each.has_journal]
-        journals = load_journals(begun) if begun else {}
-        for assignment in given:
-            if assignment.pause_requested and hosting.pause(self.lease.id, [assignment.id]):
-                continue
-            earlier = journals.get(assignment.id)
-            run = self.connections.begin(assignment, earlier.log_number if earlier else 0)
+        paused = [each.id for each in given if each.pause_requested]
+        gone = hosting.pause(self.lease.id, paused) if paused else []
+        for needs in read_needs([each for each in given if each.id not in gone], self.masks):
+            assignment, run = needs.assignment, self.connections.begin(needs)
             if assignment.cancel_requested:
                 self._stop_connection(run, Reason.CANCELLED)
             if assignment.deadline_in is not None:
@@ -738,6 +744,9 @@ class Host:
         if not self.lease.beat():
             raise RuntimeError("this host's lease was ended: it was frozen or cut off for too long")
         self._adopt(self._look_around())
+        held = [run.assignment for run in self.runs.values()]
+        held += [run.assignment for run in self.connections.runs.values()]
+        self.masks.keep({each.root_id for each in held})
         configuration.refresh()
 
     def _sweep(self) -> None:

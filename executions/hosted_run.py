@@ -14,10 +14,12 @@ from uuid import UUID
 
 import orjson
 
+from connectors.masking import Masker
+from executions.database import without_nulls
 from executions.flow_calls import Caller
 from executions.hosting import Assignment
 from executions.lifecycle import Reason
-from executions.log import Line, LogCounter
+from executions.log import MAX_LINE, Line, LogCounter
 from executions.outcome import Death
 from executions.savepoints import Journal, Request
 
@@ -43,11 +45,13 @@ class HostedRun:
         journal: Journal,
         channel: socket.socket,
         output: int,
+        masker: Masker,
     ) -> None:
         self.key, self.assignment, self.caller, self.journal = key, assignment, caller, journal
         self.id: UUID = assignment.id
         self.channel, self.output = channel, output
-        self.counter = LogCounter(assignment.id, last=journal.log_number)
+        self.counter = LogCounter(assignment.id, journal.log_number, masker)
+        self._masker = masker
         self.parked_by: Request | None = None  # the call that waits for its answer
         self._turns = 0  # tells timers of earlier waits from the present one
         self.stopped_for: Reason | None = None
@@ -107,10 +111,13 @@ class HostedRun:
     def request_of(self, frame: dict[str, Any]) -> Request:
         """Return the call in a frame. Raises ChannelBroken when it is none."""
         try:
+            call, arguments = str(frame["call"]), dict(frame.get("args") or {})
+            if self._masker and (call == "execution.set_output" or arguments.get("type") == "execution"):
+                arguments = self._masker.value(arguments)  # what executions show of themselves
             return Request(
                 number=int(frame["n"]),
-                call=str(frame["call"]),
-                arguments=dict(frame.get("args") or {}),
+                call=call,
+                arguments=arguments,
                 line=None if frame.get("line") is None else int(frame["line"]),
                 digest=str(frame.get("digest") or ""),
                 seen=frame.get("seen"),
@@ -123,7 +130,8 @@ class HostedRun:
         """Return the report in a frame. Raises ChannelBroken when it is none."""
         if not isinstance(end, dict):
             raise ChannelBroken("not a report")
-        return end
+        masked: dict[str, Any] = self._masker.value(end)
+        return masked
 
     def lines_of(self, note: Any) -> list[Line]:
         """Return the log line in a note; none when the log is full. Raises ChannelBroken when it is no note."""
@@ -165,7 +173,7 @@ class HostedRun:
                 raise ChannelBroken(f"not JSON: {error}") from error
             if not isinstance(decoded, dict):
                 raise ChannelBroken("not an object")
-            yield _storable(decoded) if _ESCAPED_NUL in frame else decoded
+            yield without_nulls(decoded) if _ESCAPED_NUL in frame else decoded
 
     def _next_frame(self) -> bytes | None:
         if len(self._incoming) < 4:
@@ -213,8 +221,13 @@ class HostedRun:
         self.output_at_end = not chunk
         self._raw += chunk
         *whole, rest = self._raw.split(b"\n")
-        if len(rest) > 64_000 or (not chunk and rest):
+        if not chunk and rest:
             whole, rest = [*whole, rest], bytearray()
+        elif len(rest) > MAX_LINE:
+            # Cut where no secret is: those that are whole are masked, and one that has begun is in what is kept.
+            text = self._masker.text(rest.decode("utf-8", "replace"))
+            cut = len(text) - self._masker.longest
+            whole, rest = [*whole, bytearray(text[:cut].encode())], bytearray(text[cut:].encode())
         self._raw = bytearray(rest)
         lines = (self.counter.line(text.decode("utf-8", "replace"), stream="stdout") for text in whole)
         return [line for line in lines if line is not None]
@@ -230,17 +243,6 @@ class HostedRun:
     def close(self) -> None:
         self.channel.close()
         os.close(self.output)
-
-
-def _storable(value: Any) -> Any:
-    """Return a decoded value without the null characters that the database cannot hold."""
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return value
 
 
 def _bytes_waiting(descriptor: int) -> int:

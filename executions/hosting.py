@@ -131,7 +131,10 @@ class Assignment:
     root_id: UUID
     keeps_savepoints: bool
     has_journal: bool
+    connector_id: UUID | None
     connector_type: str
+    sealed_inputs: str | None
+    secrets_used: list[UUID]  # the connectors whose secrets were used in its tree
     losses: int  # how often its host was lost
 
 
@@ -141,7 +144,9 @@ SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_v
     u.username, u.email, e.flow_id, e.max_runtime_minutes,
     extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
     e.pause_requested_at IS NOT NULL, e.seed, coalesce(e.root_id, e.id), e.savepoint_retention <> 'none',
-    e.attempt > 1 OR e.forked_from_id IS NOT NULL, e.connector_type, e.losses
+    e.attempt > 1 OR e.forked_from_id IS NOT NULL,
+    e.connector_id, e.connector_type, e.sealed_inputs,
+    ARRAY(SELECT connector_id FROM connectors_secretuse u WHERE u.root_id = coalesce(e.root_id, e.id)), e.losses
 FROM executions_execution e JOIN projects_project p ON p.id = e.project_id
 LEFT JOIN flows_script s ON s.sha256 = e.script_id LEFT JOIN access_user u ON u.id = e.created_by_id
 WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'

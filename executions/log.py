@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from connectors.masking import Masker
 from executions.database import fetch, jsonb
 
 MAX_LINES = 50_000
@@ -29,10 +30,11 @@ class Line:
 
 
 class LogCounter:
-    """Numbers the lines of one execution and says when it has written enough."""
+    """Numbers the lines of one execution, masks secrets in them, and says when it has written enough."""
 
-    def __init__(self, execution_id: UUID, last: int = 0) -> None:
+    def __init__(self, execution_id: UUID, last: int = 0, masker: Masker | None = None) -> None:
         self.execution_id, self.last = execution_id, last
+        self.masker = Masker() if masker is None else masker
         self.bytes = 0
         self.dropped = 0
 
@@ -48,6 +50,8 @@ class LogCounter:
             self.dropped += 1
             return None
         text = text.replace("\0", "\ufffd")
+        if self.masker:  # before it is cut: half a secret would not be known as one
+            text, data = self.masker.text(text), self.masker.value(data)
         if len(text) > MAX_LINE:
             text = text[:MAX_LINE] + " …"
         self.bytes += len(text) + 64

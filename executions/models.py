@@ -98,10 +98,14 @@ class Execution(models.Model):
     )
     # None for those that the engine itself carries out: connections and schedules.
     script = models.ForeignKey("flows.Script", models.PROTECT, null=True, related_name="+", db_index=False)
+    connector = models.ForeignKey(
+        "connectors.Connector", models.SET_NULL, null=True, related_name="executions", db_index=False
+    )
     connector_type = models.CharField(max_length=16, blank=True, default="", db_default="")
     is_productive = models.BooleanField(default=True)
     priority = models.SmallIntegerField(default=0)  # higher runs sooner
     input_value = models.JSONField(null=True)
+    sealed_inputs = models.TextField(null=True)  # the secret ones; `input_value` has masks in their place
     output_value = models.JSONField(null=True)
     message = models.TextField(blank=True, default="")
     origin = models.CharField(max_length=16, choices=Origin, default=Origin.API)
@@ -200,6 +204,12 @@ class Execution(models.Model):
             # Lists, newest first: ids ascend with time.
             models.Index("flow", F("id").desc(), name="execution_of_flow"),
             models.Index("project", F("id").desc(), name="execution_of_project"),
+            models.Index(
+                "connector",
+                F("id").desc(),
+                name="execution_of_connector",
+                condition=Q(connector__isnull=False),
+            ),
             models.Index("status", F("id").desc(), name="execution_of_status"),
             models.Index("created_by", F("id").desc(), name="execution_of_user"),
             models.Index("parent", "id", name="execution_of_parent", condition=Q(parent__isnull=False)),

@@ -4,7 +4,7 @@ Doors call these after cleaning their input. What only a host does stands in `ex
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +18,12 @@ from access import audit
 from access.identities import holder_of, roles_to_pass_on
 from access.models import IdentityKind
 from access.permissions import Operation, PermissionRefused, may_in_project, require
+from connectors.merging import masked, merge
+from connectors.models import Connector
+from connectors.operations import part_inputs
+from connectors.sealing import CannotOpen, seal, unseal
 from connectors.types import MODULES
+from connectors.types.base import Inputs
 from executions import moves
 from executions.announce import announce, announce_ready
 from executions.database import transacted
@@ -53,7 +58,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True)
 class Start:
-    """What is to be started and how. Exactly one of `flow`, `script`, `connector_type` and `wrapper`.
+    """What is to be started and how. Exactly one of `flow`, `script`, `connector`, `connector_type` and `wrapper`.
 
     `roles` (names or ids) are the roles it acts with, among those that its starter holds and that propagate; None
     stands for all of them. Its starter is whoever `by` is: a user, another execution (whose roles it then has at
@@ -62,7 +67,9 @@ class Start:
 
     flow: Flow | None = None
     script: str | None = None
+    connector: Connector | None = None
     connector_type: str = ""
+    secret_inputs: Inputs = field(default_factory=dict, repr=False)  # of a connection, besides `inputs`
     wrapper: Wrapper | None = None  # with inputs that say what it wraps: see `executions.wrapping`
     # To run through: [{"name", "inputs"}], the outermost first; and those of the flow unless `unwrapped`.
     wrappers: Sequence[Mapping[str, Any]] = ()
@@ -141,8 +148,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
 
     "script_text" is among them when the script may not be stored yet.
     """
-    if start.flow is not None:
-        require(by, Operation.RUN, start.flow)
+    if wanted := start.flow or start.connector:
+        require(by, Operation.RUN, wanted)
     start = wrap(start, by)
     project_id = _place(start, by)
     roles = roles_to_pass_on(by, start.roles)
@@ -154,20 +161,22 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         raise ValidationError(
             {"scheduled_for": "Give the time with a zone, for example 2030-01-31T08:30:00Z."}
         )
-    flow, wrapper = start.flow, start.wrapper
+    flow, wrapper, connector = start.flow, start.wrapper, start.connector
     kept = flow or wrapper
-    if start.connector_type not in ("", *MODULES):
+    connector_type = connector.connector_type if connector else start.connector_type
+    if connector_type not in ("", *MODULES):
         raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
     script_hash, script_text = start.script_hash, None
     if script_hash is None and kept:
         script_hash = kept.pinned_id
-    elif script_hash is None and not start.connector_type:
+    elif script_hash is None and not connector_type:
         script_text = _script_text(start)
         script_hash = Script.digest(script_text)
     if start.savepoint_retention not in (None, *SavepointRetention.values):
         allowed = ", ".join(SavepointRetention.values)
         raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
-    name = start.name.strip() or (kept.name if kept else start.connector_type or "script")
+    named = kept or connector
+    name = start.name.strip() or (named.name if named else connector_type or "script")
     runtime = start.max_runtime_minutes
     if runtime is None and flow:
         runtime = flow.max_runtime_minutes
@@ -188,7 +197,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "flow_id": flow.pk if flow else None,
         "flow_version": start.flow_version or (flow.version if flow else None),
         "script_id": script_hash,
-        "connector_type": start.connector_type,
+        "connector_id": connector.pk if connector else None,
+        "connector_type": connector_type,
         "is_productive": start.is_productive,
         "priority": priority,
         "input_value": start.inputs,
@@ -217,15 +227,32 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         columns["script_text"] = script_text
     if wrapper:
         columns["wrapper_id"] = wrapper.pk
+    if connector_type:
+        _seal(columns, start.secret_inputs)
     return columns, _first_status(start)
 
 
 def _type(start: Start) -> Execution.Type:
     if start.wrapper:
         return Execution.Type.WRAPPER
-    if start.connector_type:
+    if start.connector or start.connector_type:
         return Execution.Type.CONNECTION
     return Execution.Type.FLOW if start.flow else Execution.Type.SCRIPT
+
+
+def _seal(columns: dict[str, Any], more: Inputs) -> None:
+    """Part the secret ones from the inputs of a connection."""
+    shown, hidden = part_inputs(columns["connector_type"], columns["input_value"])
+    hidden = merge(more, hidden)
+    columns["input_value"] = merge(shown, masked(hidden))
+    if hidden:
+        with transaction.atomic():
+            columns["sealed_inputs"] = seal(owner_of(columns["id"]), hidden)
+
+
+def owner_of(execution_id: UUID) -> str:
+    """Return the name under which secret inputs of an execution are sealed."""
+    return f"execution {execution_id}"
 
 
 def _first_status(start: Start) -> Status:
@@ -246,10 +273,11 @@ def _script_text(start: Start) -> str:
 
 def _place(start: Start, by: Any) -> UUID:
     """Return the project the execution runs in: the given one, else the flow's, else the parent's, else Default."""
+    used = start.flow or start.connector
     if start.project is not None:
         project_id = start.project.pk
-    elif start.flow is not None:
-        project_id = start.flow.project_id
+    elif used is not None:
+        project_id = used.project_id
     elif start.parent is not None:
         project_id = start.parent.project_id
     else:
@@ -354,7 +382,9 @@ def like(execution: Execution, *, by: Any) -> Start:
         unwrapped=True,  # if it was wrapped, that was another execution
         script=execution.script.text if execution.script else None,
         script_hash=execution.script_id,
+        connector=execution.connector,
         connector_type=execution.connector_type,
+        secret_inputs=secret_inputs_of(execution),
         flow_version=execution.flow_version,
         inputs=execution.input_value,
         name=execution.name,
@@ -366,6 +396,17 @@ def like(execution: Execution, *, by: Any) -> Start:
         savepoint_retention=execution.savepoint_retention,
         roles=roles,
     )
+
+
+def secret_inputs_of(execution: Execution) -> Inputs:
+    """Return the secret inputs of a connection. Raises ValidationError when they cannot be opened any more."""
+    if not execution.sealed_inputs:
+        return {}
+    try:
+        found: Inputs = unseal(owner_of(execution.pk), execution.sealed_inputs)
+        return found
+    except CannotOpen as error:
+        raise ValidationError({"input_value": str(error)}) from error
 
 
 def trash_execution(execution: Execution, *, by: Any) -> Execution:

@@ -24,16 +24,18 @@ def wrap(start: "Start", by: Any) -> "Start":
     if not wrappings:
         return start
     outer, *inner = wrappings
+    wrapped = start.flow or start.connector
     return replace(
         start,
         flow=None,
         script=None,
+        connector=None,
         connector_type="",
         wrapper=outer.wrapper,
         wrappers=(),
-        name=start.name or (start.flow.name if start.flow else start.connector_type or "script"),
+        name=start.name or (wrapped.name if wrapped else start.connector_type or "script"),
         inputs={"wrapper_inputs": outer.inputs, "child": _child(start, inner)},
-        project=start.project or (start.flow.project if start.flow else None),
+        project=start.project or (wrapped.project if wrapped else None),
         priority=start.priority if start.priority is not None or start.flow is None else start.flow.priority,
     )
 
@@ -43,6 +45,12 @@ def _child(start: "Start", inner: list[Wrapping]) -> dict[str, Any]:
     what: dict[str, Any]
     if start.flow:
         what = {"type": "FLOW", "flow_id": str(start.flow.pk), "flow_name": start.flow.name}
+    elif start.connector:
+        what = {
+            "type": "CONNECTION",
+            "connector_id": str(start.connector.pk),
+            "connector_name": start.connector.name,
+        }
     elif start.connector_type:
         what = {"type": "CONNECTION", "connector_type": start.connector_type}
     else:

@@ -112,7 +112,10 @@ def body_shape(kind: Kind, required: tuple[str, ...] = ()) -> Json:
             properties[f"{name}_id"] = {"type": "string", "format": "uuid"}
             properties[f"{name}_name"] = {"type": "string"}
         else:
-            properties[name] = column_shape(columns[name])
+            # What is no column is written and never read.
+            properties[name] = (
+                column_shape(columns[name]) if name in columns else {"type": "object", "writeOnly": True}
+            )
     return object_of(properties, required)
 
 

@@ -1,8 +1,10 @@
 """What a type of connections is made of, and how it tells what came of one. Types and the engine import this."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+Inputs = dict[str, Any]
 
 
 class ConnectionFailed(Exception):
@@ -34,17 +36,90 @@ class Context:
     """What a connection may use while it is carried out. It runs among many others: it must not block."""
 
     log: Callable[..., None]  # (text, level="info")
+    # (host, port): those that may be connected to. Raises ConnectionFailed
+    addresses: Callable[[str, int], Awaitable[list[str]]]
+    is_secret: Callable[[str], None]  # shows this nowhere from now on, as the secrets that it was given
 
 
 class ConnectionType(Protocol):
-    """A module of this package."""
+    """A module of this package. Inputs are those in their one form, made by `normalize`."""
 
-    SCHEMA: dict[str, Any]  # of its inputs
+    TITLE: str
+    SCHEMA: dict[str, Any]  # of the inputs; secret ones are `writeOnly`
+    # Inputs that are taken as a whole from the last who gives them; other objects are merged key by key.
+    WHOLE: frozenset[str]
+    # Inputs that hold things by names that somebody else chose: a telling name makes the value a secret.
+    NAMED: frozenset[str]
 
-    async def run(self, inputs: dict[str, Any], context: Context) -> Result:
+    def normalize(self, inputs: Inputs) -> Inputs:
+        """Return the inputs in their one form: older names and other ways to say the same are taken, too.
+
+        It must bear any value, as nothing is checked yet, and change nothing that it does not know.
+        """
+        ...
+
+    def targets(self, inputs: Inputs) -> set[str]:
+        """Return whom these inputs speak to, as far as they say: secrets of a connector go to its targets only."""
+        ...
+
+    def trial(self, inputs: Inputs) -> Inputs:
+        """Return inputs that do no harm and show that the connection works."""
+        ...
+
+    def is_idempotent(self, inputs: Inputs) -> bool:
+        """Tell whether it can be carried out twice without harm."""
+        ...
+
+    async def run(self, inputs: Inputs, context: Context) -> Result:
         """Carry one connection out. Raises ConnectionFailed."""
         ...
 
-    def is_idempotent(self, inputs: dict[str, Any]) -> bool:
-        """Tell whether it can be done twice without harm."""
-        ...
+
+# Inputs of every type, which the engine itself looks at.
+COMMON: dict[str, Any] = {
+    "idempotent": {
+        "type": "boolean",
+        "title": "May be repeated",
+        "description": "Carrying it out twice does no harm. Left open, the engine decides by what is asked for.",
+        "order": 90,
+    },
+    "max_attempts": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 10,
+        "title": "Attempts",
+        "description": "How often it may be begun in all when its worker is lost. Given, it may be repeated.",
+        "order": 91,
+    },
+    "backoff": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 3600,
+        "title": "Seconds before each further attempt",
+        "order": 92,
+    },
+}
+
+
+def schema(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a type with these inputs, and those of every type."""
+    return {"type": "object", "properties": {**properties, **COMMON}, "additionalProperties": False}
+
+
+def renamed(inputs: Inputs, names: dict[str, str]) -> Inputs:
+    """Return the inputs with older names replaced, where the newer one is not given."""
+    found = dict(inputs)
+    for old, new in names.items():
+        if old in found:
+            value = found.pop(old)
+            found.setdefault(new, value)
+    return found
+
+
+def moved_into(inputs: Inputs, group: str, names: dict[str, str]) -> Inputs:
+    """Return the inputs with these moved into a group, where the group does not have them."""
+    present = {old: new for old, new in names.items() if old in inputs}
+    if not present or not isinstance(inputs.get(group, {}), dict):
+        return inputs
+    inner = {new: inputs[old] for old, new in present.items()} | inputs.get(group, {})
+    return {name: value for name, value in inputs.items() if name not in present} | {group: inner}

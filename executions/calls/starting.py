@@ -18,6 +18,7 @@ from executions.calls.base import (
     find_execution,
     find_flow,
     find_project,
+    find_record,
     moment_of,
     number_of,
     return_when_of,
@@ -42,9 +43,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
     orphan = fields.pop("orphan", None)
     parent = Execution(pk=caller.id, project_id=caller.project_id, root_id=caller.root_id)
     wanted = Start(
-        flow=find_flow(caller, arguments) if arguments.get("type") == "FLOW" else None,
-        script=arguments.get("script"),
-        connector_type=_connector_type(arguments),
+        **_what(caller, arguments),
         inputs=arguments.get("inputs"),
         project=find_project(caller, fields),
         name=str(fields.pop("name", None) or ""),
@@ -67,6 +66,22 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
             "InvalidInputError", f"These options cannot be set here: {', '.join(sorted(fields))}."
         )
     return wanted, wait
+
+
+def _what(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to be started, as the field of a start."""
+    match arguments.get("type"):
+        case "FLOW":
+            return {"flow": find_flow(caller, arguments)}
+        case "CONNECTION" if arguments.get("select") is not None:
+            if arguments.get("connector_type") is not None:
+                raise CallRefused("InvalidInputError", "Give a connector or a connector_type, not both.")
+            return {"connector": find_record(caller, {**arguments, "type": "connector"})}
+        case "CONNECTION":
+            if not isinstance(arguments.get("connector_type"), str):
+                raise CallRefused("InvalidInputError", "Give the name of a connector, or a connector_type.")
+            return {"connector_type": arguments["connector_type"] or "-"}
+    return {"script": arguments.get("script")}
 
 
 _HAS_ROOM = (
@@ -122,14 +137,6 @@ def start_at_once(caller: Caller, request: Request) -> Any:
     return result
 
 
-def _connector_type(arguments: dict[str, Any]) -> str:
-    if arguments.get("type") != "CONNECTION":
-        return ""
-    if arguments.get("select") is not None:
-        raise CallRefused("ResourceNotFoundError", f"There is no connector {arguments['select']!r}.")
-    return str(arguments.get("connector_type") or "none")
-
-
 def start_child(caller: Caller, arguments: dict[str, Any]) -> Any:
     """Start what the calling wrapper wraps, with other inputs or fields where the arguments say so."""
     return start(caller, _of_child(caller, arguments))
@@ -154,7 +161,7 @@ def _of_child(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
         "type": child.get("type"),
         "script": child.get("script"),
         "connector_type": child.get("connector_type"),
-        "select": child.get("flow_id"),
+        "select": child.get("flow_id") or child.get("connector_id"),
         "by": "id",
     }
     options = {"run": arguments.get("run", True), "wait": arguments.get("wait")}

@@ -15,6 +15,8 @@ from django_q.signing import SignedPackage
 
 from access.api_keys import create_api_key
 from access.models import SignInFailure
+from connectors.models import SecretUse
+from connectors.operations import create_connector
 from executions.models import Execution, LogLine, Maintenance, Payload, Process, Savepoint, Wait
 from executions.operations import Start, start_execution
 from flows.models import Flow
@@ -27,7 +29,7 @@ from records.models import ManualValue
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
 
-OURS = {"records", "access", "projects", "flows", "executions", "inbox"}
+OURS = {"records", "access", "projects", "flows", "connectors", "executions", "inbox"}
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PAGE = 50
 
@@ -88,6 +90,10 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     ManualValue.objects.create(name="MAX_RESIDENT", value="9")
     Message.objects.create(execution=first, project=first.project, subject="Ready?", body={"properties": {}})
     Bundle.objects.create(name="Tools", version="1", project=cast.default)
+    connector = create_connector(
+        by=cast.root, name="Things", connector_type="REST", secrets={"token": "sesame"}
+    )
+    SecretUse.objects.create(root_id=first.pk, connector=connector)
     SignInFailure.objects.create(username="root", address="127.0.0.1")
     Process.objects.create(role=Process.Role.HOST, pid=1, machine="here")
     OrmQ.objects.create(

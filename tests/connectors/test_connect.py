@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from connectors.operations import create_connector
 from executions.lifecycle import Reason, Status
 from executions.models import Execution, Transition
 from executions.operations import cancel_execution
+from flows.wrappers import create_wrapper
 from tests.connectors.servers import Answer, Asked, Web, as_json
 from tests.executions.cluster import Fleet
 from tests.executions.stage import Stage, wait_until
@@ -42,8 +44,8 @@ def test_a_failure_is_told(play: Stage, web: Web) -> None:
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        ({}, "'url' is a required property"),
-        ({"url": "http://127.0.0.1:1/", "ulr": 1}, "'ulr' was unexpected"),
+        ({}, "url: give an address"),
+        ({"url": "http://127.0.0.1:1/", "ulr": 1}, "inputs.ulr: is not known here"),
     ],
 )
 def test_wrong_inputs_are_named(play: Stage, inputs: dict[str, object], words: str) -> None:
@@ -138,3 +140,48 @@ def test_a_stopped_worker(fleet: Fleet, stage: Stage, web: Web, method: str, is_
     child = stage.children(parent)[0]
     reason = "" if is_repeated else Reason.INTERRUPTED
     assert (child.reason, len(web.asked["/stopped"])) == (reason, 2 if is_repeated else 1)
+
+
+def test_a_connector_brings_its_inputs_and_its_secrets(play: Stage, web: Web) -> None:
+    async def page(asked: Asked) -> Answer:
+        return as_json(
+            {"query": asked.query, "signed": asked.header("Authorization"), "extra": asked.header("X-Extra")}
+        )
+
+    web.page("/base/things", page)
+    create_connector(
+        by=play.cast.root,
+        name="Things",
+        project=play.cast.workshop,
+        connector_type="REST",
+        value={"url": web.url + "/base", "headers": {"X-Extra": "stored"}, "query": {"page": 1, "size": 2}},
+        secrets={"authentication": {"authentication_method": "bearer", "token": "open-sesame-17"}},
+    )
+    parent = play.run(
+        "got = this.connect('Things', path='things', query={'page': 3}).get('output_value')['json']\n"
+        "this.log('so it is', got)\nreturn got",
+        project=play.cast.attic,
+    )
+    child = play.children(parent)[0]
+    assert parent.status == Status.ENDED_SUCCESS, parent.message
+    asked = web.asked["/base/things"][0]
+    assert asked.header("Authorization") == "Bearer open-sesame-17"
+    assert asked.query == [("page", "3"), ("size", "2")]
+    assert parent.output_value == {
+        "query": [["page", "3"], ["size", "2"]],
+        "signed": "Bearer •••",
+        "extra": "stored",
+    }
+    assert (child.name, child.project, child.connector.name) == ("Things", play.cast.workshop, "Things")
+
+
+def test_through_a_wrapper(play: Stage, web: Web) -> None:
+    url = web.page("/wrapped", as_json("inside"))
+    root = play.cast.root
+    create_connector(
+        by=root, name="Wrapped", connector_type="REST", project=play.cast.workshop, value={"url": url}
+    )
+    text = "def handler(system, this, inputs):\n    return this.start_child().get('output_value')['json']"
+    create_wrapper(by=root, name="around", project=play.cast.workshop, script=text)
+    parent = play.run("return this.using('around').connect('Wrapped').get('output_value')")
+    assert (parent.status, parent.output_value) == (Status.ENDED_SUCCESS, "inside"), parent.message
