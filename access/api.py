@@ -53,7 +53,7 @@ class ApiKeyList(Guarded, RecordList):
     kind = API_KEY
 
     def describe(self, method: str) -> Described | None:
-        if method == "GET":
+        if method != "POST":
             return super().describe(method)
         moment = {"type": "string", "format": "date-time"}
         body = object_of({"name": _TEXT, "expires_at": moment, "user_id": _TEXT}, ("name",))

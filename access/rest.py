@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
+from access import trash
 from access.permissions import Operation, require, visible
 from records.api import RecordView
 
@@ -17,6 +18,14 @@ class Guarded(RecordView):
 
     def visible(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         return visible(self.request.user, rows)
+
+    def purge(self, record: Any) -> None:
+        trash.purge(record, by=self.request.user)
+
+    def empty_trash(self) -> dict[str, Any]:
+        done = trash.empty_trash(self.kind, by=self.request.user)
+        kept = [{"id": record.pk, "name": str(record), "why": words} for record, words in done.kept]
+        return {"removed": done.removed, "kept": kept, "has_more": done.has_more}
 
 
 class StaffOnly(Guarded):

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from benchmarks import measures, recovery
+from benchmarks import retention as expiry
 from benchmarks.dbos import measure_dbos
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure, machine, table
@@ -19,6 +20,7 @@ MEASURES = {
     "resident": recovery.resident_memory,
     "idle": recovery.idle,
     "recovery": recovery.recovery,
+    "retention": expiry.retention,
 }
 _STOCK = {
     "accepted → first line of user code, p50": "start_p50",

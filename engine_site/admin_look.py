@@ -64,6 +64,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry("Processes", "memory", "executions_process"),
                     _entry("Maintenance", "build", "executions_maintenance"),
+                    _entry("Housekeeping", "mop", "executions_housework"),
+                    _entry("Counted hours", "bar_chart", "executions_hourcount"),
                     _entry("Log lines", "notes", "executions_logline"),
                     _entry("Transitions", "swap_horiz", "executions_transition"),
                     _entry("Savepoints", "bookmark", "executions_savepoint"),

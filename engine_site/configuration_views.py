@@ -1,4 +1,4 @@
-"""The page of the workspace's configuration: four columns per option, and a form in the row that sets it by hand."""
+"""The page of the workspace's configuration: four columns per option, a form in its row, and the housekeeping."""
 
 from collections.abc import Callable
 
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from access.pages import page, words_of
 from access.permissions import WORKSPACE, Operation, may
 from engine_site import workspace
+from executions import housekeeping
 from records.configuration import Configured
 
 
@@ -45,6 +46,18 @@ def option_reset(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("configuration")
 
 
+@require_POST
+@page
+def job_run(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a worker do a job of the housekeeping within seconds."""
+    try:
+        housekeeping.request_run(name, by=request.user)
+    except LookupError:
+        raise Http404 from None
+    messages.success(request, f"A worker does “{name}” within seconds.")
+    return redirect("configuration")
+
+
 def _found(work: Callable[[], Configured]) -> Configured:
     try:
         return work()
@@ -60,6 +73,7 @@ def _shown(request: HttpRequest, wrong: dict[str, str] | None = None, status: in
         "groups": groups,
         "wrong": wrong,
         "may_edit": may(request.user, Operation.UPDATE, WORKSPACE),
+        "jobs": housekeeping.overview(by=request.user),
     }
     return render(request, "site/configuration.html", context, status=status)
 
@@ -68,4 +82,5 @@ urlpatterns = [
     path("", configuration_page, name="configuration"),
     path("<str:name>/set/", option_set, name="configuration-set"),
     path("<str:name>/reset/", option_reset, name="configuration-reset"),
+    path("jobs/<str:name>/run/", job_run, name="job-run"),
 ]

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from access.pages import json_error
 from access.permissions import PermissionRefused
 from access.sign_in import TooManyFailures
+from access.trash import NotInTheTrash
 from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
 from executions.pausing import CannotPause, NotPaused
 from executions.restoring import NoSuchSavepoint
@@ -26,6 +27,7 @@ from projects.bundles import BundleInUse
 from projects.operations import DefaultProjectStays
 from records.listing import ListTooSlow
 from records.models import NAME_TAKEN, RecordIsReadonly
+from records.purging import StillNeeded
 
 logger = logging.getLogger("engine.rest")
 API = "/api/"
@@ -100,7 +102,7 @@ def _answer_invalid(error: ValidationError) -> Response:
     details = _details(error)
     if isinstance(error, RecordIsReadonly):
         return _answer(409, "readonly", _words(details), details)
-    if isinstance(error, DefaultProjectStays | BundleInUse):
+    if isinstance(error, DefaultProjectStays | BundleInUse | StillNeeded | NotInTheTrash):
         return _answer(409, "conflict", _words(details), details)
     codes = {part.code for part in _parts(error)}
     if codes == {NAME_TAKEN}:

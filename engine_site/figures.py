@@ -1,27 +1,24 @@
 """The numbers on dashboards: executions per day by outcome, and what is alive now.
 
-Days that are over are remembered for minutes, today for seconds: their rows are counted through the id range
-of the day, which is the dearest thing a dashboard does.
+Hours that are over were counted by the housekeeping (`executions.hour_counts`); only the rows of this hour are.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from access.permissions import is_unrestricted, visible
+from access.permissions import Operation, is_unrestricted, projects_with, visible
+from executions.hour_counts import days_of
 from executions.lifecycle import Status
-from executions.models import Execution
+from executions.models import Execution, HourCount
 from executions.monitor import GROUPS
-from records.identifiers import first_id_at
 
 DAYS = 7
-TODAY_SECONDS = 5
-PAST_SECONDS = 600
+FRESH_SECONDS = 5
 COUNTED = 10_000
 
 
@@ -43,37 +40,37 @@ class Day:
 def executions_by_day(
     identity: Any, project_id: UUID | None = None, now: datetime | None = None
 ) -> list[Day]:
-    """Return the last seven days, oldest first, of what this person may see."""
-    today = (now or timezone.now()).astimezone(timezone.get_fixed_timezone(0)).date()
-    rows = visible(identity, Execution.objects.alive())
-    if project_id:
-        rows = rows.filter(project_id=project_id)
-    scope = f"{'all' if is_unrestricted(identity) else identity.pk}:{project_id or ''}"
-    return [
-        _day(rows, scope, today - timedelta(days=back), is_today=back == 0) for back in reversed(range(DAYS))
-    ]
-
-
-def _day(rows: "QuerySet[Execution]", scope: str, day: date, *, is_today: bool) -> Day:
-    name = f"figures:{scope}:{day}"
-    found: Day | None = cache.get(name)
+    """Return the last seven days, oldest first, of what this person may see. What was removed since counts, too."""
+    today = (now or timezone.now()).astimezone(UTC).date()
+    name = f"figures:{'all' if is_unrestricted(identity) else identity.pk}:{project_id or ''}:{today}"
+    found: list[Day] | None = cache.get(name)
     if found is None:
-        found = _count_day(rows, day)
-        cache.set(name, found, TODAY_SECONDS if is_today or found.alive else PAST_SECONDS)
+        found = _count_days(identity, project_id, today)
+        cache.set(name, found, FRESH_SECONDS)
     return found
 
 
-def _count_day(rows: "QuerySet[Execution]", day: date) -> Day:
-    start = datetime.combine(day, time.min, timezone.get_fixed_timezone(0))
-    counted = rows.filter(
-        id__gte=first_id_at(start), id__lt=first_id_at(start + timedelta(days=1))
-    ).aggregate(
-        success=Count("id", filter=Q(status=Status.ENDED_SUCCESS)),
-        error=Count("id", filter=Q(status=Status.ENDED_ERROR)),
-        cancelled=Count("id", filter=Q(status=Status.ENDED_CANCELLED)),
-        alive=Count("id", filter=Q(ended_at=None)),
+def _count_days(identity: Any, project_id: UUID | None, today: date) -> list[Day]:
+    rows, counts = visible(identity, Execution.objects.all()), HourCount.objects.all()
+    projects = projects_with(identity, Operation.READ, Execution)
+    if projects is not None:
+        counts = counts.filter(project_id__in=projects)
+    if project_id:
+        rows, counts = rows.filter(project_id=project_id), counts.filter(project_id=project_id)
+    first = today - timedelta(days=DAYS - 1)
+    numbers = days_of(rows, counts, datetime.combine(first, time.min, UTC))
+    return [_day(first + timedelta(days=ahead), numbers) for ahead in range(DAYS)]
+
+
+def _day(day: date, numbers: dict[date, dict[str, int]]) -> Day:
+    of_day = numbers.get(day, {})
+    return Day(
+        day,
+        success=of_day.get(Status.ENDED_SUCCESS, 0),
+        error=of_day.get(Status.ENDED_ERROR, 0),
+        cancelled=of_day.get(Status.ENDED_CANCELLED, 0),
+        alive=of_day.get("", 0),
     )
-    return Day(day, **counted)
 
 
 def alive_now(identity: Any, project_id: UUID | None = None) -> dict[str, str]:

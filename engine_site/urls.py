@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("engine_site.pages")),
     path("", include("access.urls")),
     path("projects/", include("projects.urls")),
+    path("trash/", include("engine_site.trash_views")),
     path("configuration/", include("engine_site.configuration_views")),
     path("bundles/", include("projects.bundle_urls")),
     path("flows/", include("flows.urls")),

@@ -21,7 +21,18 @@ from access.admin_lists import ReadOnlyAdmin
 from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
 from executions import operations, pausing
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
-from executions.models import Execution, LogLine, Maintenance, Payload, Process, Savepoint, Transition, Wait
+from executions.models import (
+    Execution,
+    HourCount,
+    Housework,
+    LogLine,
+    Maintenance,
+    Payload,
+    Process,
+    Savepoint,
+    Transition,
+    Wait,
+)
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (
@@ -439,6 +450,23 @@ class MaintenanceAdmin(OperatedAdmin):
     @admin.action(description="End maintenance")
     def end_chosen(self, request: HttpRequest, found: "QuerySet[Maintenance]") -> None:
         self.do_to_each(request, found, lambda each: pausing.end_maintenance(by=request.user), "Ended")
+
+
+@admin.register(Housework)
+class HouseworkAdmin(ReadOnlyAdmin):
+    """The jobs of the housekeeping: when each is due, and what it did last."""
+
+    list_display = ("name", "next_at", "ran_at", "took_seconds", "done", "note")
+    ordering = ("name",)
+
+
+@admin.register(HourCount)
+class HourCountAdmin(ReadOnlyAdmin):
+    """The executions of past hours as charts show them."""
+
+    list_display = ("hour", "project", "status", "counted", "removed")
+    list_select_related = ("project",)
+    list_lookups = ("hour",)
 
 
 # -- What django-q2 keeps for itself ------------------------------------------------------------------------

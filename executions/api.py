@@ -25,6 +25,7 @@ from executions.live import wait_ended
 from executions.models import Execution, LogLine, SavepointRetention, Transition
 from executions.operations import Start
 from executions.reading import read_execution
+from executions.retention import expiry_of
 from flows.models import Flow, Script
 from records.api import RecordDetail, RecordList, outside_trashed_projects
 from records.cleaning import clean_body, clean_columns, clean_moment
@@ -98,8 +99,13 @@ _START_BODY = object_of(
             "default": str(SavepointRetention.UNTIL_EXPIRY),
             "description": "none forgets its savepoints at its end: it cannot be forked then",
         },
+        "retention_seconds": {
+            "type": "number",
+            "description": "For so long it is kept from its end on, whatever its flow and project say",
+        },
     }
 )
+_CHANGEABLE = ("name", "description", "expires_at", "retention_seconds")
 
 
 class ExecutionView(Guarded):
@@ -139,10 +145,10 @@ class ExecutionList(ExecutionView, RecordList):
     }
 
     def reads_of(self, method: str) -> tuple[str, ...]:
-        return ("wait", "fields") if method == "POST" else PARAMETERS
+        return ("wait", "fields") if method == "POST" else super().reads_of(method)
 
     def describe(self, method: str) -> Described | None:
-        if method == "GET":
+        if method != "POST":
             return super().describe(method)
         example = {"flow_name": "Daily report", "input_value": {"day": "2030-01-31"}}
         more = (
@@ -228,13 +234,14 @@ class ExecutionList(ExecutionView, RecordList):
             unwrapped=unwrapped,
             run=run,
             savepoint_retention=given.get("savepoint_retention"),
+            retention_seconds=given.get("retention_seconds"),
             idempotency_key=key,
             idempotency_digest=digest,
         )
 
 
 class ExecutionDetail(ExecutionView, RecordDetail):
-    """One execution. PATCH sets name and description; DELETE puts an ended one into the trash."""
+    """One execution. PATCH sets name, description and its own expiry; DELETE puts an ended one into the trash."""
 
     reads = ("fields", "trashed", "wait")
 
@@ -243,12 +250,12 @@ class ExecutionDetail(ExecutionView, RecordDetail):
 
     def describe(self, method: str) -> Described | None:
         if method == "PATCH":
-            body = object_of({"name": _TEXT, "description": _TEXT})
-            return Described("Rename an execution", _SHAPE, body, 200, {"name": "Better"}, errors=(403, 404))
+            body = object_of({name: column_shape(EXECUTION.columns[name]) for name in _CHANGEABLE})
+            return Described("Change an execution", _SHAPE, body, 200, {"name": "Better"}, errors=(403, 404))
         return super().describe(method)
 
     def written(self, request: Request, required: tuple[str, ...] = ()) -> dict[str, Any]:
-        return clean_columns(Execution, clean_body(request.data, ("name", "description")))
+        return clean_columns(Execution, clean_body(request.data, _CHANGEABLE))
 
 
 class ExecutionVerb(ExecutionView):
@@ -411,6 +418,21 @@ class ExecutionLog(ExecutionView):
         return {"results": page, "next": page[-1][number] if len(found) > limit else None}
 
 
+class ExecutionExpiry(ExecutionView):
+    """When an execution will be removed, and whether it says so itself, or its flow, its project or the workspace."""
+
+    def describe(self, method: str) -> Described:
+        said_by = {"type": "string", "enum": ["execution", "flow", "project", "workspace"]}
+        moment = {"type": ["string", "null"], "format": "date-time"}
+        shape = object_of({"expires_at": moment, "said_by": said_by, "days": {"type": ["number", "null"]}})
+        more = "`expires_at` is null for one that has not ended, and for one that is kept for ever."
+        return Described("Read the expiry", shape, errors=(404,), more=more)
+
+    def get(self, request: Request, key: str) -> Response:
+        expiry = expiry_of(self.execution(key))
+        return Response({"expires_at": expiry.at, "said_by": expiry.said_by, "days": expiry.days})
+
+
 class ExecutionTransitions(ExecutionLog):
     """The history of the status, by version."""
 
@@ -559,6 +581,7 @@ urlpatterns = [
     path("execution/<str:key>/run", ExecutionRun.as_view()),
     path("execution/<str:key>/rerun", ExecutionRerun.as_view()),
     path("execution/<str:key>/log", ExecutionLog.as_view()),
+    path("execution/<str:key>/expiry", ExecutionExpiry.as_view()),
     path("execution/<str:key>/transitions", ExecutionTransitions.as_view()),
     path("execution/<str:key>/children", ExecutionChildren.as_view()),
     path("execution/<str:key>/tree", ExecutionTree.as_view()),

@@ -8,7 +8,8 @@ class ExecutionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from executions import (  # noqa: F401  (offer record types and options)
+        from executions import (  # noqa: F401  (offer record types, options and jobs)
+            jobs,
             kinds,
             options,
         )

@@ -15,10 +15,12 @@ from typing import Any
 from django import db
 from django_q import cluster as q_cluster
 from django_q.conf import Conf
+from django_q.monitor import monitor
 from django_q.pusher import pusher
 from django_q.worker import worker
 
 from executions import doorbell, host
+from executions.housekeeping import Housekeeper
 
 logger = logging.getLogger("engine.worker")
 
@@ -52,6 +54,14 @@ def claimer(task_queue: Any, event: Any, broker: Any) -> None:
     broker.leave()
 
 
+def bookkeeper(*args: Any) -> None:
+    """django-q2's monitor, which also keeps house: it has little to do, and shares no interpreter with the host."""
+    housekeeper = Housekeeper()
+    housekeeper.start()
+    monitor(*args)
+    housekeeper.stop()
+
+
 class Sentinel(q_cluster.Sentinel):
     """django-q2's guard, which ends the cluster instead of replacing a process that died."""
 
@@ -72,6 +82,9 @@ class Sentinel(q_cluster.Sentinel):
 
     def spawn_pusher(self) -> Any:
         return self.spawn_process(claimer, self.task_queue, self.event_out, self.broker)
+
+    def spawn_monitor(self) -> Any:
+        return self.spawn_process(bookkeeper, self.result_queue, self.broker)
 
     def spawn_worker(self) -> None:
         timer = q_cluster.Value("f", -1)

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from access.permissions import WORKSPACE, Operation, require
 from access.rest import Guarded
-from executions import bulk, pausing, restoring
+from executions import bulk, housekeeping, pausing, restoring
 from executions.api import BulkVerb, ExecutionVerb, ExecutionView
 from executions.kinds import EXECUTION
 from executions.models import Execution, Maintenance, Savepoint
@@ -251,6 +251,60 @@ class MaintenanceSwitch(APIView):
         return Response(status=204)
 
 
+class HouseworkList(APIView):
+    """The jobs of the housekeeping: what each does, when it is due, and what it did last."""
+
+    def describe(self, method: str) -> Described:
+        moment = {"type": ["string", "null"], "format": "date-time"}
+        row = object_of(
+            {
+                "name": _TEXT,
+                "description": _TEXT,
+                "every_seconds": {"type": "integer"},
+                "next_at": moment,
+                "ran_at": moment,
+                "took_seconds": {"type": ["number", "null"]},
+                "done": {"type": "integer"},
+                "note": _TEXT,
+            }
+        )
+        result = {"type": "object", "properties": {"results": {"type": "array", "items": row}}}
+        return Described("List the housekeeping's jobs", result, errors=(403,))
+
+    def get(self, request: Request) -> Response:
+        read_parameters(request, ())
+        rows = [
+            {
+                "name": job.name,
+                "description": job.words,
+                "every_seconds": job.every_seconds,
+                "next_at": known and known.next_at,
+                "ran_at": known and known.ran_at,
+                "took_seconds": known and known.took_seconds,
+                "done": known.done if known else 0,
+                "note": known.note if known else "",
+            }
+            for job, known in housekeeping.overview(by=request.user)
+        ]
+        return Response({"results": rows})
+
+
+class HouseworkRun(APIView):
+    """Lets a worker do a job of the housekeeping within seconds."""
+
+    def describe(self, method: str) -> Described:
+        return Described("Run a job soon", status=204, errors=(403, 404))
+
+    def post(self, request: Request, key: str) -> Response:
+        read_parameters(request, ())
+        clean_body(request.data, ())
+        try:
+            housekeeping.request_run(key, by=request.user)
+        except LookupError:
+            raise Http404(f"There is no job {key!r}.") from None
+        return Response(status=204)
+
+
 def _shown(found: Maintenance | None) -> dict[str, Any]:
     return {
         "is_on": found is not None,
@@ -272,4 +326,6 @@ urlpatterns = [
     path("project/<str:key>/pause", ProjectPause.as_view()),
     path("project/<str:key>/resume", ProjectResume.as_view()),
     path("maintenance", MaintenanceSwitch.as_view()),
+    path("housework", HouseworkList.as_view()),
+    path("housework/<str:key>/run", HouseworkRun.as_view()),
 ]

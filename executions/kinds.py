@@ -15,7 +15,7 @@ EXECUTION = register(
             "parent_id", "root_id", "orphan", "rerun_of_id", "forked_from_id", "savepoint_retention", "version",
             "attempt", "host_id", "waiting_for", "scheduled_for", "max_runtime_minutes", "deadline_at",
             "cancel_requested_at", "pause_requested_at", "created_at", "started_at", "ended_at", "cpu_seconds",
-            "peak_memory_bytes", "deleted_at", "deleted_by_id",
+            "peak_memory_bytes", "expires_at", "retention_seconds", "deleted_at", "deleted_by_id",
         ),
         write=("name", "description", "message", "output_value"),
         references={"project": "project", "flow": "flow", "connector": "connector"},

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from executions.lifecycle import ALIVE, DUE, ENDED, WAITING, Reason, Status
@@ -160,6 +161,9 @@ class Execution(models.Model):
     ended_at = models.DateTimeField(null=True)
     cpu_seconds = models.FloatField(null=True)
     peak_memory_bytes = models.BigIntegerField(null=True)
+    # Its own expiry, and how long it is to be kept from its end on; without them its flow or project decides.
+    expires_at = models.DateTimeField(null=True)
+    retention_seconds = models.FloatField(null=True)
     deleted_at = models.DateTimeField(null=True)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
@@ -227,6 +231,20 @@ class Execution(models.Model):
                 "wrapper", F("id").desc(), name="execution_of_wrapper", condition=Q(wrapper__isnull=False)
             ),
             models.Index(F("id").desc(), name="execution_roots", condition=Q(parent=None)),
+            # What is to be deleted: by who says how long it is kept, its outcome and its end; by its own word.
+            models.Index(
+                Coalesce("flow", "project"),
+                "status",
+                "ended_at",
+                name="execution_expiring",
+                condition=Q(ended_at__isnull=False, expires_at=None),
+            ),
+            models.Index(
+                fields=["expires_at"], name="execution_expires", condition=Q(expires_at__isnull=False)
+            ),
+            models.Index(
+                fields=["deleted_at"], name="execution_trashed", condition=Q(deleted_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -345,6 +363,10 @@ class Savepoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["execution", "number"], name="savepoint_unique")]
+        indexes = [
+            # Whether anybody still needs a payload.
+            models.Index(fields=["payload"], name="savepoint_of_payload", condition=Q(payload__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}: {self.call}"
@@ -363,3 +385,43 @@ class Maintenance(models.Model):
 
     def __str__(self) -> str:
         return f"maintenance since {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Housework(models.Model):
+    """When a job of `executions.housekeeping` is due next, and what it did last."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    next_at = models.DateTimeField()
+    ran_at = models.DateTimeField(null=True)
+    took_seconds = models.FloatField(null=True)
+    done = models.PositiveIntegerField(default=0)  # what it dealt with in its last run
+    note = models.TextField(blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "housework"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class HourCount(models.Model):
+    """How many executions of a project that were created in one hour came to this status.
+
+    `counted` are those that were there at the last count, `removed` those deleted since; charts show both.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    project = models.ForeignKey("projects.Project", models.CASCADE, related_name="+", db_index=False)
+    hour = models.DateTimeField()
+    status = models.CharField(max_length=24, blank=True)  # empty for all that have not ended
+    counted = models.PositiveIntegerField(default=0)
+    removed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "hour", "status"], name="hour_count_unique")
+        ]
+        indexes = [models.Index(fields=["hour"], name="hour_count_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.status or 'alive'} at {self.hour:%Y-%m-%d %H:%M}: {self.counted + self.removed}"

@@ -35,7 +35,9 @@ _ALWAYS = {
     **dict.fromkeys(WAITING, ""),
     Status.PAUSED: ", ready_at = NULL",
     **dict.fromkeys(
-        ENDED, ", ended_at = clock_timestamp(), ready_at = NULL, host_id = NULL, waiting_for = NULL"
+        ENDED,
+        ", ended_at = clock_timestamp(), ready_at = NULL, host_id = NULL, waiting_for = NULL"
+        ", expires_at = coalesce(e.expires_at, clock_timestamp() + e.retention_seconds * interval '1 second')",
     ),
 }
 

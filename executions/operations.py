@@ -31,6 +31,7 @@ from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, SavepointRetention
 from executions.reading import read_execution
+from executions.retention import own_expiry
 from executions.wrapping import wrap
 from flows.models import Flow, Script, Wrapper
 from projects.models import Project
@@ -92,6 +93,7 @@ class Start:
     script_hash: str | None = None  # a pinned script that is not the flow's present one
     flow_version: int | None = None
     savepoint_retention: str | None = None
+    retention_seconds: float | None = None
     seed: UUID | None = None
     forked_from: UUID | None = None
 
@@ -229,6 +231,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         columns["wrapper_id"] = wrapper.pk
     if connector_type:
         _seal(columns, start.secret_inputs)
+    if start.retention_seconds is not None:
+        columns |= own_expiry(None, start.retention_seconds, None)
     return columns, _first_status(start)
 
 
@@ -395,6 +399,7 @@ def like(execution: Execution, *, by: Any) -> Start:
         max_runtime_minutes=execution.max_runtime_minutes,
         savepoint_retention=execution.savepoint_retention,
         roles=roles,
+        retention_seconds=execution.retention_seconds,
     )
 
 
@@ -435,15 +440,18 @@ def restore_execution(execution: Execution, *, by: Any) -> Execution:
 
 
 def save_execution(execution: Execution, *, by: Any, **fields: Any) -> Execution:
-    """Change what people may change of an execution: name and description. Raises ValidationError."""
+    """Change what people may change of an execution: name, description, its own expiry. Raises ValidationError."""
     require(by, Operation.UPDATE, execution)
-    unknown = sorted(set(fields) - {"name", "description"})
+    unknown = sorted(set(fields) - {"name", "description", "expires_at", "retention_seconds"})
     if unknown:
         raise ValidationError(dict.fromkeys(unknown, "This field of an execution cannot be set."))
     if "name" in fields:
         fields["name"] = fields["name"].strip()
         if not 0 < len(fields["name"]) <= NAME_LENGTH:
             raise ValidationError({"name": f"Give a name of 1 to {NAME_LENGTH} characters."})
+    if {"expires_at", "retention_seconds"} & set(fields):
+        at, seconds = fields.get("expires_at"), fields.get("retention_seconds")
+        fields |= own_expiry(at, seconds, execution.ended_at)
     if fields:
         with transaction.atomic():
             Execution.objects.filter(pk=execution.pk).update(version=F("version") + 1, **fields)

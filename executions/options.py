@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from records.configuration import Option, offer_options, short_text, whole_number
+from projects.retention import MOST_DAYS
+from records.configuration import Option, number, offer_options, short_text, whole_number
 
 offer_options(
     Option(
@@ -25,5 +26,33 @@ offer_options(
         "What `system.get_env_name()` tells the flows; the value of `ENGINE_ENV` unless set.",
         settings.ENGINE_ENV,
         short_text,
+    ),
+    Option(
+        "RETENTION_SUCCESS_DAYS",
+        "Retention",
+        "Days for which executions that succeeded are kept; 0 for ever. Projects and flows may say otherwise.",
+        "30",
+        number(0, MOST_DAYS),
+    ),
+    Option(
+        "RETENTION_ERROR_DAYS",
+        "Retention",
+        "Days for which executions that failed are kept; 0 for ever.",
+        "90",
+        number(0, MOST_DAYS),
+    ),
+    Option(
+        "RETENTION_CANCELLED_DAYS",
+        "Retention",
+        "Days for which executions that were cancelled are kept; 0 for ever.",
+        "30",
+        number(0, MOST_DAYS),
+    ),
+    Option(
+        "TRASH_DAYS",
+        "Retention",
+        "Days after which what lies in the trash is deleted for good; 0 for never.",
+        "30",
+        number(0, MOST_DAYS),
     ),
 )

@@ -124,7 +124,9 @@ def _stored(value: Any) -> dict[str, str | None]:
         return {"value": text.decode(), "payload": None}
     digest = hashlib.sha256(text).hexdigest()
     fetch(
-        "INSERT INTO executions_payload (sha256, value) VALUES (%s, %s::text::jsonb) ON CONFLICT DO NOTHING",
+        "INSERT INTO executions_payload (sha256, value) VALUES (%s, %s::text::jsonb)"
+        # Locks one that is there until the savepoint that needs it is: it is not removed meanwhile.
+        " ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256",
         (digest, text.decode()),
     )
     return {"value": None, "payload": digest}

@@ -22,6 +22,7 @@ from executions.excerpts import excerpt, failing_line, script_lines
 from executions.lifecycle import ENDED, Reason, Status
 from executions.models import Execution, LogLine, Transition
 from executions.panels import draw_panels
+from executions.retention import expiry_of
 from executions.snapshots import one_line, read_rows
 from executions.timeline import read_timeline
 from executions.waiting import why_it_waits
@@ -67,7 +68,7 @@ def execution_drawer(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, execution_id: UUID) -> Execution:
     executions = Execution.objects.select_related(
-        "project", "flow", "script", "created_by", "host", "deleted_by"
+        "project", "flow", "flow__project", "script", "created_by", "host", "deleted_by"
     )
     return visible_or_404(request, executions.defer("flow__script"), execution_id)
 
@@ -129,6 +130,7 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     return {
         "panels": draw_panels(request, execution),
         "interruption": _last_interruption(execution),
+        "expiry": expiry_of(execution),
         "excerpt": excerpt(_script_of(execution), marked),
         "failing_line": marked,
         "children": [(status, children[status]) for status in Status.values if status in children],

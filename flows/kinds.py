@@ -11,11 +11,11 @@ FLOW = register(
         model=Flow,
         read=(
             "id", "name", "description", "project_id", "bundle_id", "script", "version", "has_syntax_error",
-            "input_schema", "max_runtime_minutes", "priority", "wrappers", "is_readonly", *AUDIT,
+            "input_schema", "max_runtime_minutes", "priority", "wrappers", "retention", "is_readonly", *AUDIT,
         ),
         write=(
             "name", "description", "project", "script", "input_schema", "max_runtime_minutes", "priority",
-            "wrappers", "is_readonly",
+            "wrappers", "retention", "is_readonly",
         ),
         references={"project": "project"},
         large=("script", "input_schema"),

@@ -8,6 +8,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from projects.models import ProjectRecord
+from projects.retention import RetentionField
 from records.models import unique_name
 
 
@@ -74,6 +75,7 @@ class Flow(ScriptRecord):
 
     max_runtime_minutes = models.PositiveIntegerField(null=True, blank=True)
     priority = models.SmallIntegerField(default=0)
+    retention: Any = RetentionField()
     # Through which its executions run unless they are started unwrapped: [{"name", "inputs"}], the outermost first.
     wrappers: Any = models.JSONField(blank=True, default=list, db_default=[])
 

@@ -36,7 +36,9 @@ def save_flow(flow: Flow, *, by: Any, **fields: Any) -> Flow:
 
 def duplicate_flow(flow: Flow, *, by: Any, name: str | None = None) -> Flow:
     """Make a copy of the flow in its project under a new name."""
-    return duplicate_scripted(flow, ("max_runtime_minutes", "priority", "wrappers"), by=by, name=name)
+    return duplicate_scripted(
+        flow, ("max_runtime_minutes", "priority", "wrappers", "retention"), by=by, name=name
+    )
 
 
 def trash_flow(flow: Flow, *, by: Any) -> Flow:

@@ -22,6 +22,7 @@ from flows.checks import check_script
 from flows.listing import list_flows
 from flows.models import Flow, FlowVersion
 from projects.models import Project
+from projects.retention import read_retention
 from records.paging import page_by_key
 
 LATEST_SHOWN = 12
@@ -285,6 +286,7 @@ def _details(request: HttpRequest, flow: Flow) -> dict[str, Any]:
         "is_readonly": "is_readonly" in given,
         "max_runtime_minutes": _whole_number(given.get("max_runtime_minutes", ""), "max_runtime_minutes"),
         "priority": _whole_number(given.get("priority", ""), "priority") or 0,
+        "retention": read_retention(given),
     }
     if (project_id := given.get("project", "")) and project_id != str(flow.project_id):
         fields["project"] = visible_or_404(request, Project.objects.alive(), _uuid_or_404(project_id))

@@ -11,7 +11,7 @@ class ProjectsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from projects import kinds  # noqa: F401  (offers its record types)
+        from projects import kinds, removal  # noqa: F401  (offer record types, and how projects go)
 
         post_migrate.connect(_make_default_project, sender=self)
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from access import audit
 from access.permissions import Operation, require, visible
 from projects.models import Bundle, Project, bundled_kinds, join
 from projects.shipped_bundles import ShippedBundle, shipped_bundles
@@ -66,6 +67,7 @@ def import_bundle(name: str, *, by: Any, project: Project | None = None, is_read
         for document in shipped.documents:
             _store(document, None, bundle, by)
         _note(bundle, shipped, by)
+        audit.note("import", bundle, by=by, changes={"version": (None, bundle.version)})
     return bundle
 
 
@@ -78,12 +80,13 @@ def update_bundle(bundle: Bundle, *, by: Any) -> Changes:
     shipped = _shipped(bundle.name)
     with transaction.atomic():
         bundle = Bundle.objects.select_for_update().get(pk=bundle.pk)
-        changes, held = changes_of(bundle), bundle.held()
+        before, changes, held = bundle.version, changes_of(bundle), bundle.held()
         for document in shipped.documents:
             if document.key in changes.added or document.key in changes.changed:
                 _store(document, held.get(document.key), bundle, by)
         _remove([held[key] for key in changes.removed], by)
         _note(bundle, shipped, by)
+        audit.note("update", bundle, by=by, changes={"version": (before, bundle.version)})
     return changes
 
 
@@ -95,6 +98,7 @@ def delete_bundle(bundle: Bundle, *, by: Any) -> Bundle:
         _remove(list(bundle.held().values()), by)
         for kind in bundled_kinds():  # what was put into the trash before
             kind.model._default_manager.filter(bundle=bundle).update(bundle=None)
+        audit.note("delete", bundle, by=by)
         key, _ = bundle.pk, bundle.delete()
         bundle.pk = key
     return bundle
@@ -106,9 +110,11 @@ def save_bundle(bundle: Bundle, *, by: Any, **fields: Any) -> Bundle:
     if unknown := sorted(set(fields) - {"is_readonly"}):
         raise ValidationError(dict.fromkeys(unknown, "Of an imported bundle only is_readonly can be set."))
     if "is_readonly" in fields:
-        bundle.is_readonly = fields["is_readonly"]
+        before, bundle.is_readonly = bundle.is_readonly, fields["is_readonly"]
         bundle.modified_at, bundle.modified_by = timezone.now(), by
-        bundle.save(update_fields=["is_readonly", "modified_at", "modified_by"])
+        with transaction.atomic():
+            bundle.save(update_fields=["is_readonly", "modified_at", "modified_by"])
+            audit.note("update", bundle, by=by, changes={"is_readonly": (before, bundle.is_readonly)})
     return bundle
 
 

@@ -10,8 +10,8 @@ PROJECT = register(
     Kind(
         name="project",
         model=Project,
-        read=("id", "name", "description", "is_readonly", *AUDIT),
-        write=("name", "description", "is_readonly"),
+        read=("id", "name", "description", "retention", "is_readonly", *AUDIT),
+        write=("name", "description", "retention", "is_readonly"),
         create=operations.create_project,
         save=operations.save_project,
         trash=operations.trash_project,

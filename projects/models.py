@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from projects.retention import RetentionField
 from projects.shipped_bundles import shipped_bundles
 from records.export_form import Key, document_of
 from records.identifiers import uuid7
@@ -18,6 +19,8 @@ DEFAULT_DESCRIPTION = "Holds everything that is not assigned to another project.
 
 class Project(Record):
     """A place for records: groups them, and memberships say who may do what there."""
+
+    retention: Any = RetentionField()
 
     class Meta:
         constraints = [unique_name("project")]

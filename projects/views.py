@@ -15,6 +15,7 @@ from access.pages import page, visible_or_404, words_of
 from access.permissions import Operation, may, may_in_project, visible
 from projects import operations
 from projects.models import Project
+from projects.retention import read_retention
 from records.paging import page_by_key
 
 FLOWS_SHOWN = 12
@@ -93,8 +94,11 @@ def project_detail(request: HttpRequest, project_id: UUID) -> HttpResponse:
 def project_save(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Change name, description or the read-only mark."""
     project = visible_or_404(request, Project.objects.alive(), project_id)
-    fields = {name: request.POST[name] for name in ("name", "description") if name in request.POST}
+    fields: dict[str, Any] = {
+        name: request.POST[name] for name in ("name", "description") if name in request.POST
+    }
     try:
+        fields["retention"] = read_retention(request.POST)
         operations.save_project(project, by=request.user, is_readonly="is_readonly" in request.POST, **fields)
         messages.success(request, "Saved.")
     except ValidationError as error:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +19,14 @@ from records.cleaning import clean_body, clean_columns, clean_value
 from records.kinds import Kind, resolve_references
 from records.listing import PARAMETERS, list_page, read_fields, read_query, read_truth
 from records.openapi import Described, body_shape, list_of, object_of, one, ref, shape_name
+
+_EMPTIED = object_of(
+    {
+        "removed": {"type": "integer"},
+        "kept": {"type": "array", "items": {"type": "object"}},
+        "has_more": {"type": "boolean"},
+    }
+)
 
 
 class RecordView(APIView):
@@ -42,6 +51,14 @@ class RecordView(APIView):
 
     def visible(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """Narrow rows to those the caller may read. `access.rest` answers it."""
+        raise NotImplementedError
+
+    def purge(self, record: Any) -> None:
+        """Delete a record in the trash for good. `access.rest` answers it."""
+        raise NotImplementedError
+
+    def empty_trash(self) -> dict[str, Any]:
+        """Delete what is in the trash for good; returns what came of it. `access.rest` answers it."""
         raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -127,7 +144,7 @@ class RecordList(RecordView):
     reads = PARAMETERS
 
     def reads_of(self, method: str) -> tuple[str, ...]:
-        return ("fields",) if method == "POST" else self.reads
+        return {"POST": ("fields",), "DELETE": ("trashed",)}.get(method, self.reads)
 
     def describe(self, method: str) -> Described | None:
         kind, shape = self.kind, ref(shape_name(self.kind))
@@ -137,6 +154,11 @@ class RecordList(RecordView):
             )
             return Described(
                 f"List {kind.model._meta.verbose_name_plural}", list_of(shape), errors=(422,), more=without
+            )
+        if method == "DELETE":
+            more = "Only with `?trashed=true`. What is still needed stays, with the reason, in `kept`."
+            return (
+                Described("Empty the trash", _EMPTIED, errors=(403,), more=more) if kind.has_trash else None
             )
         if kind.create is None:
             return None
@@ -154,14 +176,21 @@ class RecordList(RecordView):
         record = self.kind.create(by=request.user, **fields)
         return self.created(record, self.shown_after_write(record))
 
+    def delete(self, request: Request) -> Response:
+        if not self.kind.has_trash:
+            raise MethodNotAllowed(request.method or "")
+        if not read_truth(self.parameters, "trashed"):
+            raise ValidationError({"trashed": "Give ?trashed=true: only the trash can be emptied."})
+        return Response(self.empty_trash())
+
 
 class RecordDetail(RecordView):
-    """GET reads, PATCH changes the given fields, DELETE puts into the trash."""
+    """GET reads, PATCH changes the given fields, DELETE puts into the trash, or out of it for good."""
 
     reads: tuple[str, ...] = ("by", "fields", "trashed")
 
     def reads_of(self, method: str) -> tuple[str, ...]:
-        return {"PATCH": ("by", "fields"), "DELETE": ("by",)}.get(method, self.reads)
+        return {"PATCH": ("by", "fields"), "DELETE": ("by", "trashed")}.get(method, self.reads)
 
     def describe(self, method: str) -> Described | None:
         kind, shape = self.kind, ref(shape_name(self.kind))
@@ -171,7 +200,11 @@ class RecordDetail(RecordView):
             body, example = body_shape(kind), {"description": "What it is for"}
             return Described(f"Change {one(kind)}", shape, body, example=example, errors=(403, 404, 409))
         if method == "DELETE":
-            return Described(f"Put {one(kind)} into the trash", status=204, errors=(403, 404, 409))
+            more = (
+                "With `?trashed=true` one that is in the trash is deleted for good." if kind.has_trash else ""
+            )
+            summary = f"Put {one(kind)} into the trash" if kind.has_trash else f"Delete {one(kind)}"
+            return Described(summary, status=204, errors=(403, 404, 409), more=more)
         return None
 
     def get(self, request: Request, key: str) -> Response:
@@ -184,8 +217,12 @@ class RecordDetail(RecordView):
         return Response(self.shown_after_write(self.kind.save(record, by=request.user, **fields)))
 
     def delete(self, request: Request, key: str) -> Response:
+        record = self.find(key)
+        if read_truth(self.parameters, "trashed"):
+            self.purge(record)
+            return Response(status=204)
         assert self.kind.trash is not None
-        self.kind.trash(self.find(key), by=request.user)
+        self.kind.trash(record, by=request.user)
         return Response(status=204)
 
 

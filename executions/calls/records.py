@@ -4,10 +4,11 @@ from typing import Any
 
 from access.permissions import Operation, may, visible
 from executions.announce import announce
-from executions.calls.base import Caller, CallRefused, find_record, kind_named
+from executions.calls.base import Caller, CallRefused, find_record, kind_named, moment_of, number_of
 from executions.database import fetch, jsonb
 from executions.lifecycle import Status
 from executions.models import Execution
+from executions.retention import own_expiry
 from projects.models import Project
 from records.filters import as_q
 from records.kinds import resolve_references, select
@@ -62,8 +63,8 @@ def _save_execution(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]
     execution = find_record(caller, {**arguments, "by": "id"}, Operation.READ)
     if execution.pk != caller.id and not may(caller.user, Operation.UPDATE, execution):
         raise CallRefused("PermissionDenied", "You need UPDATE permission on this execution.")
-    fields = dict(arguments.get("fields") or {})
-    allowed = {"name", "description", "message", "output_value"}
+    fields = _with_expiry(dict(arguments.get("fields") or {}), execution)
+    allowed = {"name", "description", "message", "output_value", "expires_at", "retention_seconds"}
     if execution.status == Status.CREATED:
         allowed |= {"input_value", "priority"}
     unknown = sorted(set(fields) - allowed)
@@ -84,6 +85,17 @@ def _save_execution(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]
         announce([execution.pk])
     written = {"id": execution.pk, "name": fields.get("name", execution.name)}
     return written | ({"output_value": fields["output_value"]} if "output_value" in fields else {})
+
+
+def _with_expiry(fields: dict[str, Any], execution: Execution) -> dict[str, Any]:
+    """Replace what was said about its expiry, under any of the names of the field, by the columns for it."""
+    seconds = [fields.pop(name) for name in ("retention_time", "retention_seconds") if name in fields]
+    moments = [fields.pop(name) for name in ("expires", "expires_at") if name in fields]
+    if not seconds and not moments:
+        return fields
+    at = moment_of(moments[0], "expires_at") if moments else None
+    kept = number_of(seconds[0], "retention_time") if seconds else None
+    return fields | own_expiry(at, kept, execution.ended_at)
 
 
 def exists(caller: Caller, arguments: dict[str, Any]) -> bool:

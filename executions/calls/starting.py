@@ -57,6 +57,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         savepoint_retention=fields.pop("savepoint_retention", None),
         wrappers=fields.pop("wrappers", None) or (),
         unwrapped=bool(fields.pop("unwrapped", False)),
+        retention_seconds=number_of(fields.pop("retention_time", None), "retention_time"),
         run=arguments.get("run", True),
         parent=parent,
         orphan=(wait is None) if orphan is None else bool(orphan),

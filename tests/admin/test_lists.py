@@ -17,7 +17,17 @@ from access.api_keys import create_api_key
 from access.models import SignInFailure
 from connectors.models import SecretUse
 from connectors.operations import create_connector
-from executions.models import Execution, LogLine, Maintenance, Payload, Process, Savepoint, Wait
+from executions.models import (
+    Execution,
+    HourCount,
+    Housework,
+    LogLine,
+    Maintenance,
+    Payload,
+    Process,
+    Savepoint,
+    Wait,
+)
 from executions.operations import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
@@ -85,6 +95,8 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     LogLine.objects.create(execution=first, number=1, at=now, text="hello", data={"a": 1})
     Wait.objects.create(waiter=first, target=second)
     Maintenance.objects.create(note="moving house")
+    Housework.objects.create(name="dusting", next_at=now)
+    HourCount.objects.create(project=first.project, hour=now, status="ENDED_SUCCESS", counted=3)
     Payload.objects.create(sha256="5" * 64, value=["large"])
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
     ManualValue.objects.create(name="MAX_RESIDENT", value="9")

@@ -48,7 +48,7 @@ def test_an_address_that_is_none_404(root: Caller, nobody: Caller, path: str) ->
 
 
 def test_a_method_that_is_none_405(root: Caller) -> None:
-    answer = root.call("DELETE", "/flow")
+    answer = root.call("PUT", "/flow")
     assert is_error(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
     assert is_error(root.post("/user", {}), 405, "method_not_allowed")
