@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,27 @@ def _read(identity: Any) -> Matrix:
     return held_by(*acting.holder, only_propagated=is_started, roles=acting.roles)
 
 
+_GRANTS = """
+SELECT identity_id, role_id, project_id, propagate FROM access_identityrole
+WHERE identity_kind = %s AND identity_id = ANY(%s::uuid[])
+"""
+
+
+def read_many(kind: str, identities: Collection[Any]) -> None:
+    """Read what these identities of one kind (not executions) may do: those that hold the same roles share it."""
+    grants: dict[UUID, list[tuple[Any, ...]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANTS, (str(kind), [identity.acting.id for identity in identities]))
+        for identity_id, *grant in cursor.fetchall():
+            grants.setdefault(identity_id, []).append(tuple(grant))
+    found: dict[frozenset[tuple[Any, ...]], Matrix] = {}
+    for identity in identities:
+        key = frozenset(grants.get(identity.acting.id, ()))
+        if key not in found:
+            found[key] = held_by(kind, identity.acting.id) if key else NOTHING
+        identity._matrix = (time.monotonic() + KEPT_SECONDS, found[key])
+
+
 def held_by(
     kind: str, identity_id: UUID, *, only_propagated: bool = False, roles: Iterable[UUID] | None = None
 ) -> Matrix:
@@ -119,4 +140,4 @@ def _matrix(sql: str, parameters: tuple[Any, ...]) -> Matrix:
     return Matrix(frozenset(everywhere), {key: frozenset(cells) for key, cells in projects.items()}, roles)
 
 
-__all__ = ["NOTHING", "Matrix", "Operation", "forget_matrix", "held_by", "matrix_of", "of_roles"]
+__all__ = ["NOTHING", "Matrix", "Operation", "forget_matrix", "held_by", "matrix_of", "of_roles", "read_many"]

@@ -199,6 +199,22 @@ def covers_role(by: Any, role: Role, project: Any = None) -> bool:
     return matrix_of(by).covers(matrix_from(rows_of(role), None if project is None else project.pk))
 
 
+def give_first_role(kind: str, identity_id: UUID, name: str, *, by: Any, projects: Iterable[Any]) -> None:
+    """Let what `by` has just made hold a default role in these projects, as far as `by` may do there what it allows."""
+    role = Role.objects.alive().filter(name=name).first()
+    if role is None:
+        return
+    for project in projects:
+        if covers_role(by, role, project):
+            IdentityRole.objects.get_or_create(
+                identity_kind=str(kind),
+                identity_id=identity_id,
+                role=role,
+                project=project,
+                defaults={"created_by_id": by.pk},
+            )
+
+
 def _note_role(action: str, held: IdentityRole, by: Any, change: tuple[Any, Any]) -> None:
     """Write it down as something that happened to the identity."""
     audit.note(

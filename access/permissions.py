@@ -55,7 +55,7 @@ def may(identity: Any, operation: Operation, record: Any) -> bool:
         return True
     if isinstance(record, str):
         return matrix_of(identity).allows(operation, record, None)
-    if _is_own(identity, operation, record):
+    if _is_own(identity, operation, record) or _is_common(operation, record):
         return True
     return matrix_of(identity).allows(operation, type_name(record), project_of(record))
 
@@ -78,6 +78,15 @@ def _is_own(identity: Any, operation: Operation, record: Any) -> bool:
 def _gives_roles(identity: Any) -> bool:
     """Tell whether this identity may give roles somewhere: it then sees all of them, others those they hold."""
     return may_anywhere(identity, Operation.CREATE, "identity_role")
+
+
+# What everyone may read, wherever it lives: rows in which this column is not empty.
+_COMMON = {"schedules.Scheduler": "built_in"}
+
+
+def _is_common(operation: Operation, record: Any) -> bool:
+    column = _COMMON.get(record._meta.label) if operation == Operation.READ else None
+    return column is not None and not isinstance(record, type) and bool(getattr(record, column))
 
 
 def may_in_project(
@@ -151,6 +160,8 @@ def visible(identity: Any, records: "QuerySet[M]", operation: Operation = Operat
         column, operations = _OWNED[records.model._meta.label]
         if operation in operations:
             allowed |= Q(**{column: identity.pk})
+    if operation == Operation.READ and (common := _COMMON.get(records.model._meta.label)):
+        allowed |= Q(**{f"{common}__gt": ""})
     if projects and records.model._meta.label == "projects.Project":
         allowed |= Q(pk__in=projects)
     elif projects and any(field.name == "project" for field in records.model._meta.concrete_fields):

@@ -40,6 +40,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Work",
                 "items": [
                     _entry("Executions", "play_circle", "executions_execution"),
+                    _entry("Schedules", "schedule", "schedules_schedule"),
                     _entry("Messages", "inbox", "inbox_message"),
                     _entry("Flows", "code", "flows_flow"),
                     _entry("Connectors", "cable", "connectors_connector"),
@@ -72,6 +73,8 @@ UNFOLD: dict[str, Any] = {
                     _entry("Large values", "database", "executions_payload"),
                     _entry("Waits", "hourglass_empty", "executions_wait"),
                     _entry("Secrets in use", "password", "connectors_secretuse"),
+                    _entry("Schedulers", "update", "schedules_scheduler"),
+                    _entry("Firings", "alarm_on", "schedules_firing"),
                     _entry("Flow versions", "history", "flows_flowversion"),
                     _entry("Scripts", "description", "flows_script"),
                     _entry("Background tasks", "low_priority", "django_q_ormq"),

@@ -23,6 +23,7 @@ from inbox import api as inbox
 from projects import api as projects
 from records.forms import META_SCHEMA
 from records.openapi import Described
+from schedules import api as schedules
 
 
 class Schema(SpectacularAPIView):
@@ -71,6 +72,7 @@ urlpatterns = [
     *executions.urlpatterns,
     *configuration.urlpatterns,
     *inbox.urlpatterns,
+    *schedules.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
     path("docs", api_docs, name="api-docs"),
     path("formSchema.json", FormSchema.as_view()),

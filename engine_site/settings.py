@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "connectors",
     "executions",
     "inbox",
+    "schedules",
     "engine_site",
 ]
 

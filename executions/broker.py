@@ -20,6 +20,7 @@ from executions.hosting import claim, queue_due
 from executions.lease import Lease
 from executions.models import HEARTBEAT_SECONDS, Process
 from executions.tasks import run
+from executions.timers import run_timers
 from records import configuration
 
 logger = logging.getLogger("engine.worker")
@@ -60,7 +61,9 @@ class ExecutionBroker(ORM):
         now = time.monotonic()
         if now >= self._side_work_at:
             self._side_work_at = now + _SIDE_WORK_SECONDS
-            self._due_in = queue_due()
+            self._due_in = min(
+                (each for each in (queue_due(), run_timers()) if each is not None), default=None
+            )
             tasks += super().dequeue() or []
             # What has just become due can be claimed: it must not wait for the next turn.
             tasks = tasks or self._claim(bell.host_id)

@@ -11,6 +11,7 @@ from executions import moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch
 from executions.lifecycle import WAITING, Reason, Status
+from executions.timers import IS_TIMED
 
 ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED = "ALL_ENDED", "ALL_SUCCEEDED", "FIRST_ENDED"
 
@@ -75,13 +76,13 @@ ORDER BY e.id FOR NO KEY UPDATE OF e
 """
 
 # A statement of its own after the rows are locked: only then does it see what others released meanwhile.
-_FULFILLED = """
+_FULFILLED = f"""
 UPDATE executions_execution e SET ready_at = clock_timestamp()
-WHERE e.id = ANY(%(waiters)s) AND e.status = 'WAITING_FOR_DEPENDENCY' AND (
+WHERE e.id = ANY(%(waiters)s) AND (e.status = 'WAITING_FOR_DEPENDENCY' AND (
     NOT EXISTS (SELECT 1 FROM executions_wait w WHERE w.waiter_id = e.id)
     OR e.waiting_for->>'return_when' = 'FIRST_ENDED'
     OR (e.waiting_for->>'return_when' = 'ALL_SUCCEEDED' AND e.id = ANY(%(failed)s))
-)
+) OR e.status = 'SLEEPING' AND {IS_TIMED})  -- which looks around at every end that it waits for
 RETURNING e.id, e.host_id
 """
 
@@ -122,7 +123,9 @@ def _call_back(woken: list[tuple[Any, ...]], here: int | None) -> list[tuple[UUI
     announce_to_host(row[1] for row in woken if row[1] not in (None, here))
     unloaded = [row[0] for row in woken if row[1] is None]
     if unloaded:
-        moves.move("e.id = ANY(%(ids)s) AND e.host_id IS NULL", Status.QUEUED, {"ids": unloaded})
+        # A timed execution is not queued: the claimers find it by its time.
+        condition = f"e.id = ANY(%(ids)s) AND e.host_id IS NULL AND NOT {IS_TIMED}"
+        moves.move(condition, Status.QUEUED, {"ids": unloaded})
         announce_ready()
     return [(row[0], row[1]) for row in woken]
 

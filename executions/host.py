@@ -23,7 +23,7 @@ from access.identities import identity_for, with_execution
 from access.matrix import KEPT_SECONDS, matrix_of
 from access.models import AuditEntry, IdentityKind, User
 from access.permissions import is_unrestricted
-from executions import doorbell, flow_calls, hosting, steps
+from executions import doorbell, flow_calls, hosting
 from executions.announce import HOST, SECRETS, Collected, announce_log
 from executions.connecting import Connection, Connections
 from executions.connection_needs import read_needs
@@ -83,7 +83,7 @@ class Host:
             Execution.Type.SCRIPT: self._spawn,
             Execution.Type.WRAPPER: self._spawn,
             Execution.Type.CONNECTION: self._connect,
-            **dict.fromkeys(steps.step_types(), self._take_steps),
+            Execution.Type.SCHEDULE: self._spawn,  # the others of this type need no host: see `timers`
         }
         self._ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
         self._resume_at = 0.0
@@ -699,18 +699,6 @@ class Host:
                 words = "interrupted: its worker was stopped while it was under way"
                 outcome = Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words)
                 self._end([(run.id, run.assignment.attempt, outcome)], [], of_connections=True)
-
-    def _take_steps(self, given: list[Assignment]) -> None:
-        """Take the next step of executions that the engine carries out in steps."""
-        for assignment in given:
-            try:
-                outcome = self._retried(partial(steps.take_step, self.lease.id, assignment))
-            except LateWrite:
-                logger.warning("late step refused: execution %s is no longer here", assignment.id)
-                continue
-            if outcome:
-                self._end([(assignment.id, assignment.attempt, outcome)], [], of_connections=True)
-        self._flush_soon()
 
     # -- Log, lease, sweep --------------------------------------------------------------------------------
 

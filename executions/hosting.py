@@ -19,6 +19,7 @@ from executions.database import fetch, from_jsonb, jsonb, transacted
 from executions.endings import after_end, sweep_others, wake
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved, Outcome
+from executions.timers import IS_TIMED
 
 logger = logging.getLogger("engine.host")
 
@@ -82,7 +83,7 @@ def queue_due(most: int = 500) -> float | None:
     """Queue what has become due; returns the seconds until the next timer, None when there is none."""
     with transaction.atomic():
         moves.move(
-            "e.ready_at <= clock_timestamp() AND e.host_id IS NULL",
+            f"e.ready_at <= clock_timestamp() AND e.host_id IS NULL AND NOT {IS_TIMED}",
             Status.QUEUED,
             {"most": most},
             tail="ORDER BY e.ready_at LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED",
@@ -91,8 +92,8 @@ def queue_due(most: int = 500) -> float | None:
     # As literals, as in the partial index of what becomes due.
     due = ", ".join(f"'{status}'" for status in DUE)
     rows = fetch(
-        "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution"
-        f" WHERE status IN ({due}) AND ready_at IS NOT NULL AND host_id IS NULL"
+        "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution e"
+        f" WHERE status IN ({due}) AND ready_at IS NOT NULL AND host_id IS NULL AND NOT {IS_TIMED}"
     )
     return None if rows[0][0] is None else max(rows[0][0], 0.0)
 

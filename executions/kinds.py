@@ -10,7 +10,8 @@ EXECUTION = register(
         model=Execution,
         read=(
             "id", "name", "description", "type", "status", "reason", "message", "project_id", "flow_id",
-            "flow_version", "wrapper_id", "connector_id", "connector_type", "script_id", "is_productive", "priority",
+            "flow_version", "wrapper_id", "connector_id", "connector_type", "script_id", "schedule_id", "is_productive",
+            "priority",
             "input_value", "output_value", "origin", "created_by_id", "roles", "starter_kind", "starter_id",
             "parent_id", "root_id", "orphan", "rerun_of_id", "forked_from_id", "savepoint_retention", "version",
             "attempt", "host_id", "waiting_for", "scheduled_for", "max_runtime_minutes", "deadline_at",

@@ -18,6 +18,8 @@ from executions.lifecycle import ALIVE, DUE, ENDED, WAITING, Reason, Status
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH, RecordQuerySet
 
+# What the engine itself carries out when its time comes, without a host: see `executions.timers`.
+TIMED = Q(type="SCHEDULE", script=None)
 HEARTBEAT_SECONDS = 4
 FROZEN_AFTER_SECONDS = 15
 
@@ -103,6 +105,8 @@ class Execution(models.Model):
         "connectors.Connector", models.SET_NULL, null=True, related_name="executions", db_index=False
     )
     connector_type = models.CharField(max_length=16, blank=True, default="", db_default="")
+    # Of a schedule's own execution, and of what it starts. A plain id: schedules come after executions.
+    schedule_id = models.UUIDField(null=True)
     is_productive = models.BooleanField(default=True)
     priority = models.SmallIntegerField(default=0)  # higher runs sooner
     input_value = models.JSONField(null=True)
@@ -178,6 +182,11 @@ class Execution(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="execution_idempotent",
             ),
+            models.UniqueConstraint(
+                fields=["schedule_id"],
+                condition=Q(type="SCHEDULE", ended_at=None),
+                name="execution_one_per_schedule",
+            ),
         ]
         indexes = [
             # The queue: what a worker claims next.
@@ -197,7 +206,10 @@ class Execution(models.Model):
             models.Index(
                 fields=["ready_at"],
                 name="execution_due",
-                condition=Q(status__in=DUE, ready_at__isnull=False),
+                condition=Q(~TIMED, status__in=DUE, ready_at__isnull=False),
+            ),
+            models.Index(
+                fields=["ready_at"], name="execution_timed", condition=Q(TIMED, ready_at__isnull=False)
             ),
             models.Index(fields=["host"], name="execution_hosted", condition=Q(host__isnull=False)),
             models.Index(
@@ -244,6 +256,22 @@ class Execution(models.Model):
             ),
             models.Index(
                 fields=["deleted_at"], name="execution_trashed", condition=Q(deleted_at__isnull=False)
+            ),
+            models.Index(
+                "schedule_id",
+                F("id").desc(),
+                name="execution_of_schedule",
+                condition=Q(schedule_id__isnull=False),
+            ),
+            models.Index(
+                fields=["schedule_id"],
+                name="execution_alive_of_schedule",
+                condition=Q(schedule_id__isnull=False, ended_at=None),
+            ),
+            models.Index(
+                fields=["schedule_id", "ended_at"],
+                name="execution_failed_of_schedule",
+                condition=Q(schedule_id__isnull=False, status=Status.ENDED_ERROR),
             ),
         ]
 

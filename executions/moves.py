@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from executions.announce import announce, announce_start
+from executions.announce import announce, announce_ready, announce_start
 from executions.database import fetch, jsonb
 from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
 
@@ -101,12 +101,12 @@ _PIN = (
 _CREATE = """
 WITH {pin} made AS (
     INSERT INTO executions_execution ({columns}, version, created_at, started_at, ready_at, deadline_at)
-    VALUES ({places}, 1, clock_timestamp(),
-        CASE WHEN %(status)s::varchar = 'RUNNING' THEN clock_timestamp() END,
-        CASE %(status)s::varchar WHEN 'QUEUED' THEN clock_timestamp()
-            WHEN 'SCHEDULED' THEN %(scheduled_for)s::timestamptz END,
+    SELECT {places}, 1, clock_timestamp(),
+        CASE WHEN %(status)s::varchar IN ('RUNNING', 'SLEEPING') THEN clock_timestamp() END,
+        CASE %(status)s::varchar WHEN 'QUEUED' THEN clock_timestamp() WHEN 'SCHEDULED' THEN {scheduled_for} END,
         CASE WHEN %(status)s::varchar = 'RUNNING'
-            THEN clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' END)
+            THEN clock_timestamp() + {max_runtime_minutes} * interval '1 minute' END
+    {source}
     RETURNING id, status, attempt, created_at
 ), history AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
@@ -153,6 +153,9 @@ def create(
         pin=pin,
         columns=", ".join(row),
         places=", ".join(map(_place, row)),
+        scheduled_for=_place("scheduled_for"),
+        max_runtime_minutes=_place("max_runtime_minutes"),
+        source="",
         also=f", also AS ({insert})" if insert else "",
     )
     created_at: datetime = fetch(sql, {**row, **more, "script_text": columns.get("script_text")})[0][0]
@@ -161,6 +164,26 @@ def create(
     else:
         announce([columns["id"]])
     return created_at
+
+
+def create_many(status: Status, rows: list[dict[str, Any]]) -> None:
+    """Write many executions down in one statement. Their scripts are stored already."""
+    if not rows:
+        return
+    columns = [*dict.fromkeys(name for row in rows for name in row), "status"]
+    sql = _CREATE.format(
+        pin="",
+        columns=", ".join(columns),
+        places=", ".join(f"r.{name}" for name in columns),
+        scheduled_for="r.scheduled_for",
+        max_runtime_minutes="r.max_runtime_minutes",
+        source="FROM jsonb_populate_recordset(NULL::executions_execution, %(rows)s) r",
+        also="",
+    )
+    fetch(sql, {"status": str(status), "rows": jsonb([{**row, "status": str(status)} for row in rows])})
+    announce([row["id"] for row in rows])
+    if status in (Status.QUEUED, Status.SCHEDULED):
+        announce_ready()
 
 
 _CREATE_HERE = """

@@ -64,6 +64,9 @@ class Start:
     `roles` (names or ids) are the roles it acts with, among those that its starter holds and that propagate; None
     stands for all of them. Its starter is whoever `by` is: a user, another execution (whose roles it then has at
     most), or a webhook or schedule (`access.identities.identity_for`, whose owner becomes `created_by`).
+
+    The execution of a schedule itself (`is_schedule`) has a script or none; `schedule_id` alone says which schedule
+    starts it.
     """
 
     flow: Flow | None = None
@@ -75,6 +78,8 @@ class Start:
     # To run through: [{"name", "inputs"}], the outermost first; and those of the flow unless `unwrapped`.
     wrappers: Sequence[Mapping[str, Any]] = ()
     unwrapped: bool = False
+    schedule_id: UUID | None = None
+    is_schedule: bool = False
     inputs: dict[str, Any] | None = None
     name: str = ""
     description: str = ""
@@ -171,7 +176,7 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     script_hash, script_text = start.script_hash, None
     if script_hash is None and kept:
         script_hash = kept.pinned_id
-    elif script_hash is None and not connector_type:
+    elif script_hash is None and not connector_type and not start.is_schedule:
         script_text = _script_text(start)
         script_hash = Script.digest(script_text)
     if start.savepoint_retention not in (None, *SavepointRetention.values):
@@ -201,6 +206,7 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         "script_id": script_hash,
         "connector_id": connector.pk if connector else None,
         "connector_type": connector_type,
+        "schedule_id": start.schedule_id,
         "is_productive": start.is_productive,
         "priority": priority,
         "input_value": start.inputs,
@@ -237,6 +243,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
 
 
 def _type(start: Start) -> Execution.Type:
+    if start.is_schedule:
+        return Execution.Type.SCHEDULE
     if start.wrapper:
         return Execution.Type.WRAPPER
     if start.connector or start.connector_type:
@@ -371,7 +379,10 @@ def like(execution: Execution, *, by: Any) -> Start:
     """Return the start of another execution with the same script, inputs and options.
 
     Whoever started it keeps the roles it has, as far as they are still held; somebody else runs it with their own.
+    Raises ValidationError for the execution of a schedule, of which there is one.
     """
+    if execution.type == Execution.Type.SCHEDULE:
+        raise ValidationError("The execution of a schedule cannot be repeated: the schedule keeps one alive.")
     starter = (
         execution.starter_kind or IdentityKind.USER.value,
         execution.starter_id or execution.created_by_id,

@@ -18,6 +18,7 @@ from executions.endings import living_tree, lock_all
 from executions.lifecycle import Reason, Status
 from executions.models import Execution, Maintenance, Process
 from executions.operations import AlreadyEnded, control
+from executions.timers import IS_TIMED
 from projects.models import Project
 
 
@@ -90,9 +91,11 @@ def resume_executions(ids: list[UUID]) -> list[UUID]:
         (tree,),
     )
     announce([row[0] for row in spared])
-    later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
     paused, params = [Status.PAUSED], {"ids": tree}
-    resumed = moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
+    timed, now = f"e.id = ANY(%(ids)s) AND {IS_TIMED}", ", ready_at = clock_timestamp()"
+    resumed = moves.move(timed, Status.SLEEPING, params, reason=Reason.RESUMED, sets=now, sources=paused)
+    later = "e.id = ANY(%(ids)s) AND e.attempt = 0 AND e.scheduled_for > clock_timestamp()"
+    resumed += moves.move(later, Status.SCHEDULED, params, reason=Reason.RESUMED, sources=paused)
     resumed += moves.move("e.id = ANY(%(ids)s)", Status.QUEUED, params, reason=Reason.RESUMED, sources=paused)
     if resumed:
         announce_ready()

@@ -38,6 +38,9 @@ class Kind:
     clock: str | None = None
     required: tuple[str, ...] = ("name",)
     has_trash: bool = True
+    shapes: dict[str, Any] = field(
+        default_factory=dict
+    )  # JSON Schemas of what is read and no column; boolean else
     create: Verb | None = None  # (*, by, **fields) -> record
     save: Verb | None = None  # (record, *, by, **fields) -> record
     trash: Verb | None = None  # (record, *, by) -> record

@@ -97,7 +97,9 @@ def column_shape(column: "models.Field[Any, Any]") -> Json:
 def kind_shape(kind: Kind) -> Json:
     """Return the JSON Schema of a record as answers show it."""
     properties = {
-        name: column_shape(kind.columns[name]) if name in kind.columns else {"type": "boolean"}
+        name: column_shape(kind.columns[name])
+        if name in kind.columns
+        else kind.shapes.get(name, {"type": "boolean"})
         for name in kind.read
     }
     return {"type": "object", "properties": properties}

@@ -36,10 +36,13 @@ from inbox.models import Message
 from projects.models import Bundle
 from projects.setting import create_setting
 from records.models import ManualValue
+from schedules.models import Firing
+from schedules.operations import create_schedule
+from schedules.scheduler_operations import create_scheduler
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
 
-OURS = {"records", "access", "projects", "flows", "connectors", "executions", "inbox"}
+OURS = {"records", "access", "projects", "flows", "connectors", "executions", "inbox", "schedules"}
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PAGE = 50
 
@@ -101,6 +104,11 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
     ManualValue.objects.create(name="MAX_RESIDENT", value="9")
     Message.objects.create(execution=first, project=first.project, subject="Ready?", body={"properties": {}})
+    daily = create_scheduler(by=cast.root, name="Daily", built_in="daily")
+    schedule = create_schedule(
+        by=cast.root, name="every day", scheduler=daily, configuration={"time": "08:30"}, flow=first.flow
+    )
+    Firing.objects.create(schedule=schedule, nominal_at=now, outcome="started", execution=first, at=now)
     Bundle.objects.create(name="Tools", version="1", project=cast.default)
     connector = create_connector(
         by=cast.root, name="Things", connector_type="REST", secrets={"token": "sesame"}

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from executions import hosting
+from executions.database import transacted
 from executions.lifecycle import Status
 from executions.models import Execution
 from executions.operations import Start, cancel_executions, start_execution
@@ -54,6 +55,21 @@ def test_a_waiting_execution_holds_no_slot(stage: Stage, hosts: Hosts) -> None:
     child = host.start_child(parent.pk)
     host.wait_for(parent.pk, child)
     assert host.claim() == [other.pk]
+
+
+def test_connections_are_claimed_beside_the_slots(stage: Stage, hosts: Hosts) -> None:
+    host = hosts(slots=1, connections=2)
+    flows = [stage.start("").pk for _ in range(2)]
+    start = Start(connector_type="REST", inputs={"url": "http://127.0.0.1:1"}, project=stage.cast.workshop)
+    others = [start_execution(start, by=stage.cast.root, origin="API")[0].pk for _ in range(3)]
+    stage.ids += others
+    assert set(host.claim()) == {flows[0], *others[:2]} and host.claim() == []
+    host.end(flows[0])
+    assert host.claim() == [flows[1]]
+    done = transacted(hosting.end)(
+        host.id, [(others[0], 1, FAILURE)], [], takes_next=True, of_connections=True
+    )
+    assert done.claimed == [others[2]]
 
 
 def test_an_ended_lease_claims_nothing(stage: Stage, host: StandIn) -> None:

@@ -1,0 +1,1 @@
+"""Schedulers and schedules: when flows start by themselves."""

@@ -1,0 +1,15 @@
+"""App declaration of schedules. Offers its record types, and what workers do when schedules are due."""
+
+from django.apps import AppConfig
+
+
+class SchedulesConfig(AppConfig):
+    name = "schedules"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from executions.timers import offer_timer
+        from schedules import kinds  # noqa: F401  (offers its record types)
+        from schedules.tasks import run_schedules
+
+        offer_timer(run_schedules)
