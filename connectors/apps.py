@@ -9,3 +9,7 @@ class ConnectorsConfig(AppConfig):
 
     def ready(self) -> None:
         from connectors import kinds, options  # noqa: F401  (they offer record types and options)
+        from connectors.operations import reseal
+        from connectors.sealing import keep_sealed
+
+        keep_sealed(reseal)

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
+import orjson
+
 from connectors.merging import MASK
 
 SHORTEST = 4  # a shorter one would take half of the log with it
@@ -54,13 +56,17 @@ class Masker:
             return value
         if isinstance(value, str):
             return self.text(value)
+        # As one text it is looked through much faster than piece by piece, and mostly there is nothing.
+        text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return self._walk(value) if any(form in text for form in self._forms) else value
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
         if isinstance(value, list | tuple):
-            return [self.value(each) for each in value]
+            return [self._walk(each) for each in value]
         if isinstance(value, dict):
-            return {
-                self.text(key) if isinstance(key, str) else key: self.value(each)
-                for key, each in value.items()
-            }
+            return {self.text(str(key)): self._walk(each) for key, each in value.items()}
         if isinstance(value, int | float) and not isinstance(value, bool) and str(value) in self._known:
             return MASK
         return value
@@ -75,7 +81,8 @@ def forms_of(secret: str) -> set[str]:
     forms: set[str] = set()
     for text in plain:
         forms |= {text, repr(text)[1:-1], escape(text), escape(text, {'"': "&quot;", "'": "&#x27;"})}
-        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+        for as_json in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            forms |= {as_json, json.dumps(as_json, ensure_ascii=False)[1:-1]}  # and JSON inside of JSON
         forms |= {form.replace("/", "\\/") for form in list(forms)}
         for encoded in (quote(text, safe=""), quote(text), quote_plus(text)):
             forms |= {encoded, encoded.lower() if "%" in encoded else encoded, quote(encoded, safe="")}

@@ -158,9 +158,9 @@ def normalized(kind: ConnectionType, inputs: Any) -> Inputs:
 
 def reseal(make_new: Callable[[str], str]) -> int:
     """Seal the secrets of all connectors anew, in the caller's transaction; returns how many."""
-    rows = Connector.objects.exclude(sealed="").select_for_update().only("pk", "sealed")
-    for connector in rows:
-        Connector.objects.filter(pk=connector.pk).update(sealed=make_new(connector.sealed))
+    rows = Connector.objects.exclude(sealed="").select_for_update().values_list("pk", "sealed")
+    for key, sealed in rows:
+        Connector.objects.filter(pk=key).update(sealed=make_new(sealed))
     return len(rows)
 
 

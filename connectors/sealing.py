@@ -1,7 +1,7 @@
 """Secrets at rest: sealed with a key that the database does not know, and bound to the row they belong to.
 
 The key is `SECRETS_KEY` or a file in the data folder, made once. Either may hold several: the first seals, all
-open. `rotate` seals everything anew. See docs/connectors.md on keeping and changing the key.
+open. `manage.py rotate_secrets` changes it. See docs/connectors.md on keeping the key.
 """
 
 import base64
@@ -51,10 +51,20 @@ def unseal(owner: str, sealed: str) -> Any:
     return found["value"]
 
 
-def rotate(reseal_all: Callable[[Callable[[str], str]], int]) -> int:
-    """Make a new key (where the key is in our file) and seal everything with the first key; returns how much.
+Reseal = Callable[
+    [Callable[[str], str]], int
+]  # given what makes a sealed text new: applies it to all; how many
+_reseals: list[Reseal] = []
 
-    `reseal_all` is given the function that makes a sealed text new, and applies it to every text that is stored.
+
+def keep_sealed(reseal: Reseal) -> None:
+    """Let `reseal` be called when the key changes. Every app that stores sealed texts does so when it is ready."""
+    _reseals.append(reseal)
+
+
+def rotate() -> int:
+    """Make a new key (where the key is in our file) and seal everything that is stored with it; returns how much.
+
     The former key stays in the file until the next time: for who has just read a text, and for backups.
     """
     with transaction.atomic():
@@ -63,7 +73,7 @@ def rotate(reseal_all: Callable[[Callable[[str], str]], int]) -> int:
         if not settings.ENGINE_SECRETS_KEY:
             _write_file([secrets.token_urlsafe(48), *_texts()])
         keys = _keys()
-        count = reseal_all(lambda sealed: keys.rotate(sealed.encode()).decode())
+        count = sum(reseal(lambda sealed: keys.rotate(sealed.encode()).decode()) for reseal in _reseals)
     if not settings.ENGINE_SECRETS_KEY:
         _write_file(_texts()[:2])
     return count
@@ -92,7 +102,7 @@ def _texts() -> list[str]:
 
 @lru_cache(maxsize=2)
 def _lines_of(path: Path, state: tuple[int, int]) -> list[str]:
-    return path.read_text().split()
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
 
 
 def _write_file(texts: list[str]) -> None:

@@ -19,6 +19,8 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from connectors.models import Connector
+from connectors.sealing import CannotOpen
 from executions.lifecycle import Status
 from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
 from executions.zygote import describe_isolation
@@ -51,7 +53,7 @@ def examine() -> Iterator[Finding]:
     reachable = _database()
     yield reachable
     if reachable.level is not Level.FAIL:
-        for check in (_migrations, _workers, _queue):
+        for check in (_migrations, _workers, _queue, _secrets):
             yield _unless_broken(check)
     yield _disk()
     yield _memory()
@@ -66,6 +68,30 @@ def _unless_broken(check: Callable[[], Finding]) -> Finding:
         return Finding(
             Level.FAIL, subject, f"The database refused: {str(error).strip()}. Run manage.py migrate."
         )
+
+
+def _secrets() -> Finding:
+    """Say whether the secrets of connectors can be opened here."""
+    try:
+        names = [
+            each.name for each in Connector.objects.exclude(sealed="").order_by("id") if not _opens(each)
+        ]
+    except OSError as error:
+        return Finding(Level.FAIL, "Secrets", f"The key cannot be read ({error}): set SECRETS_KEY.")
+    if names:
+        words = f"{len(names)} connectors have secrets that cannot be opened, {names[0]!r} among them."
+        return Finding(
+            Level.FAIL, "Secrets", f"{words} Put their former key behind the present one (SECRETS_KEY)."
+        )
+    return Finding(Level.OK, "Secrets", "all can be opened")
+
+
+def _opens(connector: Connector) -> bool:
+    try:
+        connector.open_secrets()
+    except CannotOpen:
+        return False
+    return True
 
 
 def _versions() -> Iterator[Finding]:

@@ -425,6 +425,19 @@ def secret_inputs_of(execution: Execution) -> Inputs:
         raise ValidationError({"input_value": str(error)}) from error
 
 
+def reseal_inputs(make_new: Callable[[str], str]) -> int:
+    """Seal the secret inputs of all connections anew, in the caller's transaction; returns how many."""
+    rows = (
+        Execution.objects.exclude(sealed_inputs=None).select_for_update().values_list("pk", "sealed_inputs")
+    )
+    count = 0
+    for key, sealed in rows.iterator():
+        assert sealed is not None
+        Execution.objects.filter(pk=key).update(sealed_inputs=make_new(sealed))
+        count += 1
+    return count
+
+
 def trash_execution(execution: Execution, *, by: Any) -> Execution:
     """Put an ended (or never started) execution into the trash. Raises StillAlive for a living one."""
     require(by, Operation.DELETE, execution)

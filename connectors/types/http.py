@@ -5,6 +5,7 @@
 
 import asyncio
 import os
+import ssl
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -186,6 +187,9 @@ def _why(error: BaseException) -> str:
     cause: BaseException | None = error
     words = str(error) or type(error).__name__
     while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            words = str(cause).partition(" (_ssl.c")[0]
+            break
         if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
             words = os.strerror(cause.errno)
         cause = cause.__cause__ or cause.__context__

@@ -187,12 +187,13 @@ async def _rows(
     All are read, as they come, so that the statement is carried out in full; too many or too large undo it.
     """
     rows: list[list[Any]] = []
+    names: list[str] = []
     count, size = 0, 0
     most, largest = inputs.get("max_rows", MAX_ROWS), inputs.get("max_bytes", MAX_BYTES)
     async with session.transaction():
         stream: Any = cursor.stream(statement, inputs.get("params") or None, size=_CHUNK)
         async with aclosing(stream):
-            async for row in stream:
+            async for row in _of_rows(stream):
                 count += 1
                 if count > most:
                     raise ConnectionFailed(
@@ -200,6 +201,7 @@ async def _rows(
                     )
                 if rows and "fetch" not in inputs:
                     continue
+                names = names or [column.name for column in cursor.description or []]
                 rows.append([as_json(value) for value in row])
                 size += len(orjson.dumps(rows[-1]))
                 if size > largest:
@@ -207,9 +209,18 @@ async def _rows(
                         f"The result is larger than {largest:,} bytes (max_bytes). The statement is undone."
                     )
                     raise ConnectionFailed(words)
-        if cursor.description is None:
-            raise InputRefused("The statement gives no rows: use execute. It is undone.")
-        return rows, [column.name for column in cursor.description]
+    return rows, names
+
+
+async def _of_rows(stream: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield what the stream yields. Raises InputRefused for a statement that gives no rows."""
+    try:
+        async for row in stream:
+            yield row
+    except psycopg.ProgrammingError as error:
+        if "produce a result" in str(error):
+            raise InputRefused("The statement gives no rows: use execute. It is undone.") from error
+        raise
 
 
 def _words(error: psycopg.Error) -> str:

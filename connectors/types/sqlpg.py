@@ -20,7 +20,7 @@ _PEM: dict[str, Any] = {"type": "string", "form-element": "textarea"}
 
 SCHEMA = schema(
     {
-        "host": {"type": "string", "minLength": 1, "pattern": "^[^/@,]", "order": 1},
+        "host": {"type": "string", "minLength": 1, "pattern": "^[^/@,\\s]+$", "order": 1},
         "port": {
             "type": "integer",
             "minimum": 1,

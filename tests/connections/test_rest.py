@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 import flow_api
 from connectors.types.base import ConnectionFailed, ConnectionTimedOut, InputRefused
 from connectors.types.rest import is_idempotent, normalize
-from tests.connectors.exchanges import Exchange
-from tests.connectors.servers import Answer, Asked, Web, as_json
+from tests.connections.certificates import PASSWORD, Authority
+from tests.connections.exchanges import Exchange
+from tests.connections.servers import Answer, Asked, Web, as_json
 
 
 @pytest.fixture
@@ -369,3 +372,46 @@ def test_secrets_of_a_connector_stay_at_home(exchange: Exchange, web: Web, echo:
         with pytest.raises(InputRefused, match=r"go to http://127\.0\.0\.1:"):
             exchange.rest(**connector, **inputs)
     assert exchange.rest(secrets=connector["secrets"], url=echo)["status_code"] == 200
+
+
+# -- TLS ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_web(authority: Authority, tmp_path: Path) -> Iterator[Web]:
+    """A server that wants a certificate of its clients."""
+    made = Web(authority.server_context(tmp_path, asks_clients=True))
+    yield made
+    made.stop()
+
+
+def test_tls_and_whom_to_trust(exchange: Exchange, authority: Authority, tmp_path: Path) -> None:
+    server = Web(authority.server_context(tmp_path))
+    try:
+        url = server.page("/safe", as_json("safe"))
+        assert exchange.rest(url=url, tls={"ca": authority.pem})["json"] == "safe"
+        assert exchange.rest(url=url, cacert=authority.pem)["json"] == "safe"
+        assert exchange.rest(url=url, verify_ssl=False)["json"] == "safe"
+        for inputs in ({}, {"tls": {"ca": Authority("Others").pem}}):
+            with pytest.raises(ConnectionFailed, match="certificate verify failed"):
+                exchange.rest(url=url, **inputs)
+        # The name in the address is what the certificate must have, whatever address was connected to.
+        assert (
+            exchange.rest(url=url.replace("127.0.0.1", "localhost"), cacert=authority.pem)["json"] == "safe"
+        )
+        with pytest.raises(ConnectionFailed, match=r"not valid for '127\.0\.0\.2'|refused"):
+            exchange.rest(url=url.replace("127.0.0.1", "127.0.0.2"), cacert=authority.pem)
+    finally:
+        server.stop()
+
+
+def test_a_certificate_of_the_client(exchange: Exchange, tls_web: Web, authority: Authority) -> None:
+    url, me = tls_web.page("/mine", as_json("welcome")), authority.pair("me")
+    mine = {"ca": authority.pem, "client_certificate": me.certificate}
+    assert exchange.rest(url=url, tls={**mine, "client_key": me.key})["json"] == "welcome"
+    locked = {**mine, "client_key": me.locked_key, "client_key_password": PASSWORD}
+    assert exchange.rest(url=url, tls=locked)["json"] == "welcome"
+    with pytest.raises(ConnectionFailed):
+        exchange.rest(url=url, tls={"ca": authority.pem})
+    with pytest.raises(InputRefused, match=r"tls\.client_certificate"):
+        exchange.rest(url=url, tls={**locked, "client_key_password": "another"})

@@ -9,7 +9,7 @@ from executions.lifecycle import Reason, Status
 from executions.models import Execution, Transition
 from executions.operations import cancel_execution
 from flows.wrappers import create_wrapper
-from tests.connectors.servers import Answer, Asked, Web, as_json
+from tests.connections.servers import Answer, Asked, Web, as_json
 from tests.executions.cluster import Fleet
 from tests.executions.stage import Stage, wait_until
 
