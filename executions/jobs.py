@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from access import audit
-from executions import hour_counts, retention
+from executions import hour_counts, masks, retention
 from executions.housekeeping import Done, Job, Turn, offer_jobs
 from executions.models import Execution
 from records import configuration
@@ -61,6 +61,16 @@ def remove_payloads(turn: Turn) -> Done:
     return Done(count)
 
 
+def forget_uses(turn: Turn) -> Done:
+    """Forget which secrets were used in trees that are removed."""
+    count = 0
+    while forgotten := masks.forget_uses():
+        count += forgotten
+        if not turn.rest():
+            return Done(count, has_more=True)
+    return Done(count)
+
+
 def count_hours(turn: Turn) -> Done:
     """Count the hours that are over, for charts."""
     return Done(hour_counts.count_closed_hours())
@@ -70,5 +80,6 @@ offer_jobs(
     Job("retention", 300, "Removes executions that are kept no longer.", remove_expired),
     Job("trash", 3600, "Deletes other records that are long in the trash for good.", empty_trash),
     Job("payloads", 6 * 3600, "Removes large recorded values that no savepoint needs.", remove_payloads),
+    Job("secret uses", 6 * 3600, "Forgets which secrets removed executions used.", forget_uses),
     Job(hour_counts.JOB, 60, "Counts the executions of past hours, for charts.", count_hours),
 )

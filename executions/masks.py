@@ -64,6 +64,19 @@ class Masks:
                 logger.warning("the secrets of connector %s cannot be opened to mask them", connector_id)
 
 
+_FORGET = """
+DELETE FROM connectors_secretuse WHERE id = ANY(ARRAY(
+    SELECT id FROM connectors_secretuse u
+    WHERE NOT EXISTS (SELECT 1 FROM executions_execution e WHERE e.root_id = u.root_id) LIMIT %s
+)) RETURNING 1
+"""
+
+
+def forget_uses(most: int = 1_000) -> int:
+    """Forget what was used in trees of which no execution is left, up to `most`; returns how many."""
+    return len(fetch(_FORGET, (most,)))
+
+
 def note_use(uses: list[tuple[UUID, UUID]]) -> None:
     """Write down that connectors' secrets are about to be used in trees: (root, connector)."""
     if uses:

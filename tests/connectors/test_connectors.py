@@ -13,7 +13,7 @@ from access.permissions import PermissionRefused
 from connectors import sealing
 from connectors.kinds import CONNECTOR
 from connectors.merging import MASK, merge, part, patch
-from connectors.models import Connector
+from connectors.models import Connector, SecretUse
 from connectors.operations import (
     create_connector,
     duplicate_connector,
@@ -22,11 +22,13 @@ from connectors.operations import (
     trash_connector,
 )
 from connectors.types import MODULES, type_of
+from executions.masks import forget_uses
 from executions.models import Execution
 from executions.operations import Start, rerun_execution, secret_inputs_of, start_execution
 from projects.models import Project
 from records.export_form import document_of
 from records.forms import check_form
+from records.identifiers import uuid7
 from tests.cast import Cast, make_cast
 
 CANARY = "canary-c4n4ry-7f3a"
@@ -246,3 +248,12 @@ def test_a_project_with_connectors_is_kept(cast: Cast) -> None:
     make(cast)
     assert Project.objects.get(pk=cast.workshop.pk).connectors.count() == 1
     assert Execution.objects.filter(connector__isnull=False).count() == 0
+
+
+def test_which_secrets_were_used_is_forgotten_with_the_last_execution(cast: Cast) -> None:
+    connector = make(cast, secrets={"token": CANARY})
+    execution, _ = start_execution(Start(connector=connector), by=cast.alice, origin="API")
+    for root_id in (execution.root_id, uuid7()):
+        SecretUse.objects.create(root_id=root_id, connector=connector)
+    assert forget_uses() == 1
+    assert list(SecretUse.objects.values_list("root_id", flat=True)) == [execution.root_id]
