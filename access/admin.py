@@ -14,7 +14,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from access import admin_audit, admin_roles  # noqa: F401  (register their pages)
+from access import accounts, admin_audit, admin_roles, audit  # noqa: F401  (register their pages)
 from access.admin_lists import ReadOnlyAdmin, StaffAdmin
 from access.admin_parts import clock, link_to, link_to_list
 from access.models import ApiKey, SignInFailure, User
@@ -65,6 +65,22 @@ class UserAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        before = form.initial if change else {}
+        changes = {name: (before.get(name), getattr(obj, name, None)) for name in form.changed_data}
+        audit.note("update" if change else "create", obj, by=request.user, changes=changes)
+        if not obj.is_active:
+            obj.sessions.all().delete()
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        response: HttpResponse = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            user = User.objects.get(pk=id)
+            user.sessions.exclude(pk=request.session.session_key).delete()
+            audit.note("set password", user, by=request.user)
+        return response
 
     @display(description="Standing", label={"Superuser": "info", "Staff": "info", "Switched off": "danger"})
     def standing(self, user: User) -> str:
@@ -134,7 +150,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     def _revoke(self, request: HttpRequest, key: ApiKey) -> None:
         self.log_deletions(request, [key])
-        key.delete()
+        accounts.revoke_key(key, by=request.user)
 
 
 @admin.register(SignInFailure)

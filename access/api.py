@@ -1,4 +1,4 @@
-"""REST of access: users (read), API keys, sign-in and sign-out."""
+"""REST of sign-in, sign-out and API keys. Users, roles and the audit log have modules of their own."""
 
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access import accounts
 from access.api_keys import create_api_key
 from access.kinds import API_KEY, USER
 from access.models import User
-from access.permissions import PermissionRefused, is_unrestricted
 from access.rest import Guarded
 from access.sign_in import address_of, check_limit
 from records.api import RecordDetail, RecordList, read_parameters
@@ -28,27 +28,8 @@ from records.openapi import Described, object_of, ref
 _TEXT = {"type": "string"}
 
 
-class UserList(Guarded, RecordList):
-    """Users: all of them for staff, others see themselves."""
-
-    kind = USER
-    http_method_names = ["get", "head", "options"]
-
-
-class UserDetail(Guarded, RecordDetail):
-    """One user; the id `me` is whoever asks."""
-
-    kind = USER
-    http_method_names = ["get", "head", "options"]
-
-    def get(self, request: Request, key: str) -> Response:
-        return super().get(
-            request, str(request.user.pk) if key == "me" and "by" not in self.parameters else key
-        )
-
-
 class ApiKeyList(Guarded, RecordList):
-    """API keys: a caller's own; staff see all. POST makes one and shows its text, this once."""
+    """API keys: a caller's own; who may read keys sees all. POST makes one and shows its text, this once."""
 
     kind = API_KEY
 
@@ -58,13 +39,18 @@ class ApiKeyList(Guarded, RecordList):
         moment = {"type": "string", "format": "date-time"}
         body = object_of({"name": _TEXT, "expires_at": moment, "user_id": _TEXT}, ("name",))
         result = {"allOf": [ref("ApiKey"), {"properties": {"key": _TEXT}}]}
-        more = "`key` is shown here and never again. Only staff may give another user_id."
+        more = "`key` is shown here and never again. Another user_id takes the right to change that account."
         return Described("Make an API key", result, body, 201, {"name": "Laptop"}, errors=(403,), more=more)
 
     def post(self, request: Request) -> Response:
         body = clean_body(request.data, ("name", "expires_at", "user_id"), ("name",))
         given = clean_columns(API_KEY.model, body)
-        key, text = create_api_key(self._owner(given), given["name"], _future(given.get("expires_at")))
+        key, text = create_api_key(
+            self._owner(given),
+            given["name"],
+            _future(given.get("expires_at")),
+            by=request.user,  # type: ignore[arg-type]
+        )
         answer = self.created(key, {**self.shown(key), "key": text})
         answer["Cache-Control"] = "no-store"
         return answer
@@ -73,10 +59,12 @@ class ApiKeyList(Guarded, RecordList):
         asking: Any = self.request.user
         if given.get("user_id") in (None, str(asking.pk)):
             return asking
-        if not is_unrestricted(asking):
-            raise PermissionRefused("Only staff may make API keys for others.")
-        owner = select(USER, given["user_id"], by="id")
-        if owner is None or not owner.is_active:
+        owner = select(
+            USER, given["user_id"], by="id", rows=self.visible(User.objects.filter(is_active=True))
+        )
+        if owner is not None:
+            accounts.require_over(asking, owner)  # a key acts as its user
+        else:
             raise ValidationError({"user_id": f"There is no active user with this id: {given['user_id']!r}."})
         return owner
 
@@ -93,7 +81,7 @@ class ApiKeyDetail(Guarded, RecordDetail):
         return super().describe(method)
 
     def delete(self, request: Request, key: str) -> Response:
-        self.find(key).delete()
+        accounts.revoke_key(self.find(key), by=request.user)
         return Response(status=204)
 
 
@@ -150,8 +138,6 @@ def _future(moment: datetime | None) -> datetime | None:
 urlpatterns = [
     path("auth/login", Login.as_view()),
     path("auth/logout", Logout.as_view()),
-    path("user", UserList.as_view()),
-    path("user/<path:key>", UserDetail.as_view()),
     path("api_key", ApiKeyList.as_view()),
     path("api_key/<str:key>", ApiKeyDetail.as_view()),
 ]

@@ -9,8 +9,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from access import audit
 from access.models import ApiKey, User
 
 _USED_PRECISION = timedelta(minutes=1)
@@ -26,14 +28,18 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create_api_key(user: User, name: str, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+def create_api_key(
+    user: User, name: str, expires_at: datetime | None = None, *, by: User | None = None
+) -> tuple[ApiKey, str]:
     """Make a key for `user` and return it with its text, which cannot be read again later."""
     prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
     key = ApiKey(
         user=user, name=name.strip(), prefix=prefix, secret_hash=_digest(secret), expires_at=expires_at
     )
     key.full_clean()
-    key.save()
+    with transaction.atomic():
+        key.save()
+        audit.note("create", key, by=by or user, changes={"expires_at": (None, expires_at)})
     return key, f"eng_{prefix}_{secret}"
 
 

@@ -11,10 +11,11 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from access import audit, kinds  # noqa: F401  (offers its record types)
+        from access import audit, kinds, signing  # noqa: F401  (offers its record types)
         from records.changes import listen
 
         listen(audit.note)
+        signing.connect()
         post_migrate.connect(_load_default_roles, sender=self)
 
 

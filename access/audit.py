@@ -129,6 +129,8 @@ def in_words(changes: Mapping[str, Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -34,7 +34,7 @@ _ADMINS_ONLY = {"audit_entry"}
 _WORK_WRITES = {"setting", "file", "message", "custom_object"}
 
 
-def _types() -> set[str]:
+def project_types() -> set[str]:
     """Return the record types that live in projects, and the project itself."""
     found = {
         kind.name
@@ -48,7 +48,7 @@ def permissions_of_default(name: str) -> set[tuple[str, str]]:
     """Return what the default role with this name allows, as (record type, operation)."""
     if name == "Admin":
         return {(ANY_TYPE, operation) for operation in Operation}
-    types = _types()
+    types = project_types()
     read = _all(types, (READ,))
     use = (
         read

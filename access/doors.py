@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from access.audit import through
 from access.models import AuditEntry
+from access.sessions import touch
 from access.sign_in import address_of
 
 _WEBHOOK = re.compile(r"^/api/[^/]+/webhook/[^/]+/call(/|$)")
@@ -20,7 +21,9 @@ class DoorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with through(_door_of(request.path), address_of(request)):
-            return self.get_response(request)
+            response = self.get_response(request)
+        touch(request)
+        return response
 
 
 def _door_of(path: str) -> str:

@@ -4,7 +4,7 @@ Everything that takes `by` or an identity takes a User. One with `acting` set is
 roles of what it stands for; `created_by` and the like become the owner. Made by `identity_for`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from access.matrix import matrix_of
-from access.models import Acting, IdentityKind, Role, User
+from access.models import Acting, IdentityKind, IdentityRole, Role, User
 from access.permissions import PermissionRefused, is_unrestricted
 from records.kinds import kind_of
 
@@ -80,6 +80,21 @@ def name_of(kind: str, identity_id: UUID) -> str:
     except LookupError:
         found = None
     return str(found or identity_id)
+
+
+def names_of(held: Iterable[IdentityRole]) -> dict[tuple[str, UUID], str]:
+    """Return the names of those who hold these roles, by kind and id, as far as they are there."""
+    wanted: dict[str, set[UUID]] = {}
+    for each in held:
+        wanted.setdefault(each.identity_kind, set()).add(each.identity_id)
+    names = {}
+    for kind, ids in wanted.items():
+        try:
+            found = kind_of(kind).model._default_manager.in_bulk(ids)
+        except LookupError:
+            continue
+        names.update({(kind, key): str(record) for key, record in found.items()})
+    return names
 
 
 def holder_of(identity: Any) -> tuple[str, UUID]:

@@ -1,6 +1,6 @@
 """User, role, held role and API key as their doors see them; users and keys have further doors in `access.api`."""
 
-from access import operations
+from access import accounts, operations
 from access.models import ApiKey, AuditEntry, IdentityRole, Role, User
 from records.kinds import Kind, register
 
@@ -17,10 +17,16 @@ USER = register(
             "first_name",
             "last_name",
             "is_active",
+            "is_activated",
             "is_staff",
+            "is_superuser",
             "date_joined",
             "last_login",
         ),
+        write=("username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"),
+        required=("username",),
+        create=accounts.create_user,
+        save=accounts.save_user,
         name_field="username",
         order="username",
         has_trash=False,

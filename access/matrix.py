@@ -51,7 +51,7 @@ class Matrix:
 NOTHING = Matrix()
 
 # A grant for one project narrows the role's rows to it; a row for another project is void there.
-_HELD = """
+HELD = """
 SELECT g.role_id, bool_or(g.propagate), coalesce(g.project_id, p.project_id) AS project, p.record_type, p.operation
 FROM access_identityrole g
 JOIN access_role r ON r.id = g.role_id AND r.deleted_at IS NULL
@@ -117,7 +117,7 @@ def held_by(
 ) -> Matrix:
     """Return what this identity's roles allow; `roles` narrows it to these."""
     chosen = None if roles is None else list(roles)
-    return _matrix(_HELD, (str(kind), identity_id, only_propagated, chosen, chosen))
+    return _matrix(HELD, (str(kind), identity_id, only_propagated, chosen, chosen))
 
 
 def of_roles(roles: Iterable[UUID]) -> Matrix:

@@ -1,10 +1,12 @@
 """Identities and what they may do: users, their API keys, roles, and who holds which role where."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
@@ -43,10 +45,18 @@ class User(AbstractUser):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # Of the link by which a password is set, until it is used or its time is over: see `access.accounts`.
+    link_digest = models.CharField(max_length=64, blank=True, default="", editable=False, db_index=True)
+    link_deadline = models.DateTimeField(null=True, editable=False)
     acting: ClassVar[Acting | None] = None
 
     def __str__(self) -> str:
         return self.username
+
+    @property
+    def is_activated(self) -> bool:
+        """Whether there is a password: who was invited sets one by the link."""
+        return self.has_usable_password()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self.acting is not None:
@@ -190,6 +200,44 @@ class SignInFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username} from {self.address}"
+
+
+class UserSession(AbstractBaseSession):
+    """One browser in which somebody is signed in; see `access.sessions`."""
+
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="sessions")
+    address = models.CharField(max_length=64, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    begun_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(auto_now=True)  # whenever it is stored; see `access.sessions.touch`
+
+    class Meta:
+        verbose_name = "session"
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from access.sessions import SessionStore
+
+        return SessionStore
+
+    @property
+    def browser(self) -> str:
+        """Its browser and system in words, as it calls itself."""
+        # In this order: most browsers also name those that they are like.
+        names = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl")
+        systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
+        name = next((word for word in names if word in self.agent), "")
+        system = next((word for word in systems if word in self.agent), "")
+        name = {"Edg": "Edge", "OPR": "Opera"}.get(name, name) or self.agent[:40] or "unknown"
+        return f"{name} on {system}" if system else name
+
+    @property
+    def reference(self) -> str:
+        """What pages call it: the key itself would let whoever reads it in."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest()[:32]
+
+    def __str__(self) -> str:
+        return f"{self.user} from {self.address or 'somewhere'}"
 
 
 class ApiKey(models.Model):

@@ -188,7 +188,7 @@ def give_role(
             defaults={"propagate": propagate},
             create_defaults={"propagate": propagate, "created_by_id": by.pk},
         )
-        _note_role("give role", held, by, (None, {"role": str(held), "propagate": propagate}))
+        _note_role("give role", held, by, (None, str(held) if propagate else f"{held}, not for executions"))
     return held
 
 

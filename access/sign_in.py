@@ -8,6 +8,8 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.dispatch import Signal
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -15,14 +17,18 @@ from access.models import SignInFailure, User
 
 FAILURES_ALLOWED = 10
 COUNTED = timedelta(minutes=15)
+sign_in_closed = Signal()  # with `username`: its last failure was one too many
 
 
 class TooManyFailures(Exception):
     """Too many sign-ins failed; `retry_after` is the number of seconds until the next try may succeed."""
 
     def __init__(self, retry_after: int) -> None:
+        minutes = -(-retry_after // 60)
+        wait = f"{minutes} minute{'' if minutes == 1 else 's'}"
         super().__init__(
-            "Too many sign-ins failed for this user from this address. Wait a while and try again."
+            f"Too many sign-ins failed for this user from this address. Wait {wait} and try again,"
+            " or ask an administrator to unlock the account."
         )
         self.retry_after = retry_after
 
@@ -49,14 +55,14 @@ class LimitedBackend(ModelBackend):
         if user is None:
             _note_failure(username, address)
             return None
-        SignInFailure.objects.filter(username=_key(username), address=address).delete()
+        SignInFailure.objects.filter(username=key_of(username), address=address).delete()
         return user
 
 
 def check_limit(username: str, address: str) -> None:
     """Raise TooManyFailures when this user's sign-in from this address is closed for now."""
     since = timezone.now() - COUNTED
-    failures = SignInFailure.objects.filter(username=_key(username), address=address, at__gt=since)
+    failures = SignInFailure.objects.filter(username=key_of(username), address=address, at__gt=since)
     latest: list[datetime] = list(failures.order_by("-at").values_list("at", flat=True)[:FAILURES_ALLOWED])
     if len(latest) == FAILURES_ALLOWED:
         raise TooManyFailures(max(1, round((latest[-1] - since).total_seconds())))
@@ -68,9 +74,22 @@ def address_of(request: HttpRequest | None) -> str:
 
 
 def _note_failure(username: str, address: str) -> None:
-    SignInFailure.objects.create(username=_key(username), address=address)
+    SignInFailure.objects.create(username=key_of(username), address=address)
     SignInFailure.objects.filter(at__lt=timezone.now() - COUNTED).delete()
+    try:
+        check_limit(username, address)
+    except TooManyFailures:
+        sign_in_closed.send(sender=None, username=key_of(username))
 
 
-def _key(username: str) -> str:
+def locked_addresses(username: str) -> list[str]:
+    """Return the addresses from which this user's sign-in is closed for now."""
+    since = timezone.now() - COUNTED
+    failures = SignInFailure.objects.filter(username=key_of(username), at__gt=since).values("address")
+    closed = failures.annotate(number=Count("id")).filter(number__gte=FAILURES_ALLOWED)
+    return list(closed.order_by("address").values_list("address", flat=True))
+
+
+def key_of(username: str) -> str:
+    """Return the user name as failures keep it."""
     return username[:150]

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -14,14 +15,28 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from access import accounts
 from access.api_keys import create_api_key
 from access.models import ApiKey
 from access.pages import CONTENT_POLICY, page, words_of
+from access.sign_in import TooManyFailures, address_of, check_limit
+
+
+class SignInForm(AuthenticationForm):
+    """User name and password; says so when too many tries failed."""
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            check_limit(self.data.get("username", ""), address_of(self.request))
+        except TooManyFailures as closed:
+            raise ValidationError(str(closed), code="locked_out") from closed
+        return super().clean()
 
 
 class SignIn(LoginView):
     """The sign-in page; leads to where the person wanted to go."""
 
+    form_class = SignInForm
     template_name = "access/sign_in.html"
     redirect_authenticated_user = True
 
@@ -71,7 +86,7 @@ def api_key_create(request: HttpRequest) -> HttpResponse:
 def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
     """Take a key away for good."""
     key = get_object_or_404(ApiKey, pk=key_id, user_id=request.user.pk)
-    key.delete()
+    accounts.revoke_key(key, by=request.user)
     messages.success(request, f"Revoked the key “{key.name}”. Programs that use it are refused from now on.")
     return redirect("api-key-list")
 
@@ -79,5 +94,10 @@ def api_key_revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
 def _keys_page(request: HttpRequest, **more: Any) -> HttpResponse:
     person: Any = request.user
     keys = list(ApiKey.objects.filter(user=person))
-    context = {"keys": keys, "now": timezone.now(), "base_url": request.build_absolute_uri("/").rstrip("/")}
+    context = {
+        "tab": "keys",
+        "keys": keys,
+        "now": timezone.now(),
+        "base_url": request.build_absolute_uri("/").rstrip("/"),
+    }
     return render(request, "access/api_keys.html", context | more)

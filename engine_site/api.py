@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from access import api as access
 from access import audit_api as audit
 from access import roles_api as roles
+from access import users_api as users
 from connectors import api as connectors
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
@@ -63,6 +64,7 @@ class Nothing(APIView):
 
 urlpatterns = [
     *access.urlpatterns,
+    *users.urlpatterns,
     *roles.urlpatterns,
     *audit.urlpatterns,
     *control.urlpatterns,  # before the addresses of records, whose last part may be anything

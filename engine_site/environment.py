@@ -20,6 +20,8 @@ set by hand while everything runs is offered by the apps: see `records.configura
 | `CSRF_TRUSTED_ORIGINS` | none | comma-separated origins, such as `https://engine.example.org` |
 | `BEHIND_TLS` | `true` in production | cookies go over HTTPS only, and the proxy's `X-Forwarded-Proto` is believed |
 | `DEBUG` | `false` | Django's debug pages; never in production |
+| `EMAIL_URL` | unset: nothing is mailed | server for invitations: `smtp+tls://user:password@host:587` |
+| `EMAIL_FROM` | `engine@localhost` | address that mails come from |
 | `LOG_FORMAT` | `text` | `text` or `json` |
 | `LOG_LEVEL` | `INFO` | DEBUG, INFO, WARNING, ERROR or CRITICAL; can also be set by hand |
 | `ENGINE_ROLE` | `command` | `web`, `worker` or `command`; set by the supervisor |
@@ -74,6 +76,8 @@ class Environment:
     csrf_trusted_origins: list[str]
     behind_tls: bool
     debug: bool
+    email_url: str
+    email_from: str
     log_format: str
     log_level: str
     role: str
@@ -140,6 +144,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         csrf_trusted_origins=several("CSRF_TRUSTED_ORIGINS"),
         behind_tls=truth("BEHIND_TLS", kind == "production"),
         debug=truth("DEBUG", False),
+        email_url=text("EMAIL_URL", ""),
+        email_from=text("EMAIL_FROM", "engine@localhost"),
         log_format=text("LOG_FORMAT", "text", ("text", "json")),
         log_level=text("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         role=text("ENGINE_ROLE", "command", ROLES),
@@ -148,6 +154,10 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         len(key.strip()) < SHORTEST_SECRETS_KEY for key in found.secrets_key.split(",") if found.secrets_key
     ):
         wrong.append(f"SECRETS_KEY is too short: give {SHORTEST_SECRETS_KEY} random characters or more each.")
+    if found.email_url and not found.email_url.startswith(("smtp://", "smtp+tls://", "smtp+ssl://")):
+        wrong.append(
+            "EMAIL_URL: give smtp://, smtp+tls:// or smtp+ssl:// with user, password, host and port."
+        )
     if found.is_production:
         wrong += _unsafe_in_production(found, hosts)
     if wrong:

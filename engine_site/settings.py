@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 import django_stubs_ext
+import environ
 import psycopg.conninfo
 
 from engine_site import admin_look, logs
@@ -109,6 +110,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "/sign-in/"
+ENGINE_MAIL = bool(ENVIRONMENT.email_url)  # without a server the link to an account is only shown
+if ENGINE_MAIL:
+    vars().update(environ.Env.email_url_config(ENVIRONMENT.email_url))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENVIRONMENT.email_from
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
 
@@ -221,6 +227,7 @@ STORAGES = {
 
 # -- Safety -----------------------------------------------------------------------------------------------
 
+SESSION_ENGINE = "access.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -15,10 +15,10 @@ from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ValidationError
 from django.db import Error, connection
 
+from access.sessions import SessionStore
 from executions import subscriptions
 from executions.hub import Subscriber, encode, hub
 from executions.live import ear

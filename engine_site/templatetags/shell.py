@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from access.permissions import Operation, may, may_in_project, visible
+from access.permissions import Operation, may, may_anywhere, may_in_project, visible
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
 from executions.pausing import maintenance
@@ -77,6 +77,12 @@ def project_control(context: Context, project: Project) -> dict[str, object]:
 def allowed(context: Context, operation: str, record_type: str) -> bool:
     """Tell whether the person may do this to all records of a type."""
     return may(context["request"].user, Operation(operation), record_type)
+
+
+@register.simple_tag(takes_context=True)
+def allowed_anywhere(context: Context, operation: str, record_type: str) -> bool:
+    """Tell whether there is a place where the person may do this to records of a type."""
+    return may_anywhere(context["request"].user, Operation(operation), record_type)
 
 
 @register.simple_tag(takes_context=True)

@@ -50,7 +50,7 @@ def save(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
         record = kind.save(record, by=caller.user, **fields)
     elif kind.create is not None and arguments.get("by", "name") == "name":
         if arguments.get("select") is not None:
-            fields.setdefault("name", arguments["select"])
+            fields.setdefault(kind.name_field, arguments["select"])
         if "project" in kind.references:
             fields.setdefault("project", Project.objects.get(pk=caller.project_id))
         record = kind.create(by=caller.user, **fields)

@@ -129,7 +129,7 @@ def test_roles_are_noted_with_who_holds_them(cast: Cast) -> None:
     role = Role.objects.get(name="Viewer")
     take_role(give_role("user", cast.mallory.pk, role, by=cast.root, project=cast.attic), by=cast.root)
     given, taken = entries(record_type="user", record_id=str(cast.mallory.pk))
-    assert given.changes["role"] == [None, {"role": "Viewer in Attic", "propagate": True}]
+    assert given.changes["role"] == [None, "Viewer in Attic"]
     assert (taken.action, taken.changes) == ("take role", {"role": ["Viewer in Attic", None]})
     role.is_readonly = False
     save_role(role, by=cast.root, permissions=[{"record_type": "flow", "operation": "READ"}])

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 
-from access.models import IdentityRole
+from access.models import IdentityRole, UserSession
 from executions import consumers, hub, live, moves
 from executions.announce import CHANGED, Collected, announce_log
 from executions.consumers import in_thread
@@ -125,7 +124,7 @@ async def test_a_role_that_is_taken_away_is_noticed(
 async def test_a_session_that_ends_closes_the_socket(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "PERMISSION_SECONDS", 0.2)
     tab = await opened(await cookie_of(cast.alice))
-    await in_thread(Session.objects.all().delete)
+    await in_thread(UserSession.objects.all().delete)
     closing = await tab.socket.receive_output(timeout=20)
     while closing["type"] != "websocket.close":
         closing = await tab.socket.receive_output(timeout=20)

@@ -51,7 +51,7 @@ def test_a_method_that_is_none_405(root: Caller) -> None:
     answer = root.call("PUT", "/flow")
     assert is_error(answer, 405, "method_not_allowed")
     assert "GET" in answer.headers["Allow"]
-    assert is_error(root.post("/user", {}), 405, "method_not_allowed")
+    assert is_error(root.post("/process", {}), 405, "method_not_allowed")
     assert is_error(root.patch("/process/1", {}), 405, "method_not_allowed")
 
 
