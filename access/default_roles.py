@@ -52,7 +52,7 @@ def permissions_of_default(name: str) -> set[tuple[str, str]]:
     read = _all(types, (READ,))
     use = (
         read
-        | {("flow", RUN), ("wrapper", RUN), ("connector", RUN), ("message", UPDATE)}
+        | {("flow", RUN), ("setting", RUN), ("wrapper", RUN), ("connector", RUN), ("message", UPDATE)}
         | _all(["execution"], (CREATE, UPDATE, RUN))
     )
     write = types - _PLACES - _GRANTS_ACCESS

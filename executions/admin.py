@@ -25,6 +25,7 @@ from executions.models import (
     Execution,
     HourCount,
     Housework,
+    Lock,
     LogLine,
     Maintenance,
     Payload,
@@ -195,6 +196,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
             link_to_list(Execution, "Children", parent=execution.pk),
             link_to_list(Wait, "Waits for", waiter=execution.pk),
             link_to_list(Wait, "Is waited for by", target=execution.pk),
+            link_to_list(Lock, "Locks", execution=execution.pk),
         )
         return format_html("{} · {} · {} · {} · {} · {}", *links)
 
@@ -402,6 +404,26 @@ class WaitAdmin(TraceAdmin):
     @display(description="For")
     def awaited(self, wait: Wait) -> str:
         return _by_id(wait.target_id)
+
+
+@admin.register(Lock)
+class LockAdmin(TraceAdmin):
+    """Which execution holds which lock, and which queue for it."""
+
+    list_display = ("id", "setting", "owner", "depth", "at", "since")
+    list_select_related = ("setting",)
+    list_lookups = ("setting", "execution")
+    search_fields = ("execution_id",)
+    execution_fields = ("execution_id",)
+    fields = ("setting", "owner", "depth", "at", "since")
+    readonly_fields = ("owner",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Lock]":
+        return super().get_queryset(request).defer("setting__value")
+
+    @display(description="Execution")
+    def owner(self, lock: Lock) -> str:
+        return _by_id(lock.execution_id)
 
 
 @admin.register(Process)

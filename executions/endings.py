@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from executions import moves
+from executions import locks, moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch
 from executions.lifecycle import WAITING, Reason, Status
@@ -47,8 +47,10 @@ def after_end(
     *,
     at_once: list[UUID] | None = None,
     are_parents: bool = True,
+    hold_locks: bool = True,
 ) -> list[tuple[UUID, int]]:
-    """Let waiters of these ended executions know and, unless they never had any, stop their children.
+    """Let waiters of these ended executions know and, unless they never had any, hand on their locks and stop their
+    children.
 
     A waiter in its host's memory is marked ready and its host is told; the host resumes it when a slot is free.
     Returns the waiters that may go on, with their hosts; the host `here` is asking and needs no word. Those of its
@@ -57,6 +59,8 @@ def after_end(
     woken: list[tuple[UUID, int]] = []
     while ids:
         woken += wake_waiters(ids, here, at_once)
+        if hold_locks and (next_holders := locks.free_locks(ids)):
+            woken += wake(next_holders, here)
         for react in _at_end:
             woken += react(ids, here)
         ids = stop_children(ids) if are_parents else []

@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 
 from access.permissions import PermissionRefused
 from executions import hosting
-from executions.calls import control, records, starting, waiting
+from executions.calls import control, locking, records, starting, waiting
 from executions.calls.base import Caller, CallRefused, Parked, PutDown, Started, refusal
 from executions.calls.table import CALLS, Call, offer_calls, take_up
 from executions.savepoints import HARD_LIMIT, Request, record
@@ -26,6 +26,8 @@ def answer(caller: Caller, request: Request) -> Any:
 
     The effect and its savepoint are one transaction; a refused call has no effect, and its error is recorded.
     """
+    if caller.pending is not None and caller.pending[0] == request.number:
+        return _taken_up(caller, request)
     connection.ensure_connection()
     link = connection.connection
     try:
@@ -40,8 +42,6 @@ def answer(caller: Caller, request: Request) -> Any:
 
 
 def _answer(caller: Caller, request: Request) -> Any:
-    if caller.pending is not None and caller.pending[0] == request.number:
-        return _recorded(caller, request, lambda: take_up(caller, caller.pending[1]))  # type: ignore[index]
     call = CALLS.get(request.call)
     if call is None:
         raise CallRefused(
@@ -76,6 +76,17 @@ def _recorded(caller: Caller, request: Request, work: Callable[[], Any]) -> Any:
     return result
 
 
+def _taken_up(caller: Caller, request: Request) -> Any:
+    """Return what came of a wait that was written down before, as `go_on` does, in a transaction of its own."""
+    with transaction.atomic():
+        caller.is_maintenance = hosting.fence(caller.id, caller.host_id, caller.attempt)
+        try:
+            return go_on(caller, request)
+        except CallRefused as refused:
+            over = refused  # what the wait left behind is cleared away with its error
+    raise over
+
+
 def go_on(caller: Caller, request: Request) -> Any:
     """Return the value of a call whose wait is over, or Parked when it is not, in the caller's transaction.
 
@@ -106,6 +117,9 @@ offer_calls(
         "savepoint.save": control.save_dump,
         "savepoint.load": control.load_dump,
         "sleep": waiting.sleep,
+        "lock.acquire": locking.acquire,
+        "lock.release": locking.release,
+        "setting.append": locking.append,
         "record.save": records.save,
         "record.delete": records.delete,
         "record.restore": records.restore,
@@ -116,5 +130,9 @@ offer_calls(
         "record.exists": records.exists,
         "record.list": records.list_records,
     },
-    waits={"executions": waiting.wait_for_executions_again, "time": waiting.sleep_again},
+    waits={
+        "executions": waiting.wait_for_executions_again,
+        "time": waiting.sleep_again,
+        "lock": locking.acquire_again,
+    },
 )

@@ -220,6 +220,7 @@ class Host:
             is_productive=assignment.is_productive,
             user=self._identity(assignment),
             may_have_children=assignment.has_journal,
+            may_hold_locks=assignment.has_journal,
             pending=journal.pending,
         )
         key = f"{assignment.id}:{assignment.attempt}"
@@ -609,6 +610,7 @@ class Host:
         lines, self._lines = self._lines, []
         forgetful = [run.id for run in dead if not run.assignment.keeps_savepoints]
         are_parents = any(run.caller.may_have_children for run in dead)
+        hold_locks = any(run.caller.may_hold_locks for run in dead)
         takes_next = not self._stopping and not self._ready
 
         def work() -> tuple[hosting.Ended, dict[UUID, dict[str, Any]]]:
@@ -621,6 +623,7 @@ class Host:
                     takes_next=takes_next,
                     of_connections=of_connections,
                     are_parents=are_parents,
+                    hold_locks=hold_locks,
                 )
                 return done, self._go_on(done.resumed)
 

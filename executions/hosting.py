@@ -399,10 +399,12 @@ def end(
     takes_next: bool = False,
     of_connections: bool = False,
     are_parents: bool = True,
+    hold_locks: bool = True,
 ) -> Ended:
     """End our executions and hand their slots on: to our own waiters that this fulfils, then (`takes_next`) to the
     queue. The savepoints of `forgetful` ones go at once. All have processes, or (`of_connections`) none has: then
-    there is no slot to hand on, only the place of a connection. Unless they `are_parents`, none ever had a child."""
+    there is no slot to hand on, only the place of a connection. Unless they `are_parents`, none ever had a child;
+    unless they `hold_locks`, none ever asked for a lock."""
     resumed: list[Moved] = []
     claimed: list[Moved] = []
     ready: list[UUID] = []
@@ -418,7 +420,7 @@ def end(
             single: list[UUID] = []
             can_hand_on = not of_connections and freed >= len(ended)
             at_once = single if can_hand_on else None
-            woken = after_end(ended, host_id, at_once=at_once, are_parents=are_parents)
+            woken = after_end(ended, host_id, at_once=at_once, are_parents=are_parents, hold_locks=hold_locks)
             ready = [waiter for waiter, host in woken if host == host_id] + single
         if ready and freed and not of_connections:
             resumed = moves.move(

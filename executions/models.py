@@ -358,6 +358,31 @@ class Wait(models.Model):
         return f"{self.waiter_id} waits for {self.target_id}"
 
 
+class Lock(models.Model):
+    """An execution's place at the lock of a setting: it holds the lock (`since` is set) or queues for it."""
+
+    id = models.BigAutoField(primary_key=True)  # the order of the queue
+    setting = models.ForeignKey("projects.Setting", models.PROTECT, related_name="locks", db_index=False)
+    execution = models.ForeignKey(
+        Execution, models.CASCADE, related_name="locks", db_index=False, db_constraint=False
+    )
+    depth = models.PositiveIntegerField(default=1)  # how often it must be released
+    at = models.DateTimeField(default=timezone.now)
+    since = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "setting"], name="lock_unique"),
+            models.UniqueConstraint(
+                fields=["setting"], condition=Q(since__isnull=False), name="lock_holder_unique"
+            ),
+        ]
+        indexes = [models.Index(fields=["setting", "id"], name="lock_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.execution_id} {'holds' if self.since else 'queues for'} {self.setting_id}"
+
+
 class Payload(models.Model):
     """A large recorded value, stored once under the SHA-256 of its JSON however often it is recorded."""
 

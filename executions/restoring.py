@@ -11,9 +11,10 @@ from django.db import transaction
 
 from access import audit
 from access.permissions import Operation, require
-from executions import moves
+from executions import locks, moves
 from executions.announce import announce, announce_ready, announce_to_host
 from executions.database import fetch, from_jsonb, jsonb
+from executions.endings import wake
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
 from executions.operations import AlreadyEnded, like, prepare, start_noted
@@ -92,6 +93,8 @@ def _go_back(execution_id: UUID, number: int) -> None:
     )
     fetch("DELETE FROM executions_savepoint WHERE execution_id = %s AND number > %s", (execution_id, number))
     fetch("DELETE FROM executions_wait WHERE waiter_id = %s", (execution_id,))
+    if next_holders := locks.go_back(execution_id):
+        wake(next_holders)
     output = output_at(execution_id, number)
     fetch("UPDATE executions_execution SET output_value = %s WHERE id = %s", (jsonb(output), execution_id))
 

@@ -104,6 +104,8 @@ def _line(values: dict[str, Any]) -> tuple[str, datetime | None]:
         case Status.SLEEPING:
             until = waiting_for.get("until")
             return "wakes", parse_datetime(until) if isinstance(until, str) else None
+        case Status.WAITING_FOR_LOCK:
+            return f"for the lock of “{waiting_for.get('setting', '')}”", None
         case Status.WAITING_FOR_DEPENDENCY:
             count = waiting_for.get("count", 1)
             return f"for {count} execution{'' if count == 1 else 's'}", None

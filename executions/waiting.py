@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from access.permissions import visible
 from executions.lifecycle import Status
-from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
+from executions.models import FROZEN_AFTER_SECONDS, Execution, Lock, Process
 from executions.pausing import maintenance
 
 _COUNTED_AHEAD = 1_000
@@ -53,7 +53,7 @@ def why_it_waits(execution: Execution, identity: Any) -> Why | None:
         case Status.WAITING_FOR_MESSAGE:
             return _for_an_answer(execution)
         case Status.WAITING_FOR_LOCK:
-            return Why("It waits for a lock that another execution holds.")
+            return _for_a_lock(execution, identity)
         case Status.PAUSED:
             return _paused(execution)
     return None
@@ -138,3 +138,18 @@ def _for_executions(execution: Execution, identity: Any) -> Why:
         f"It waits for {_WHEN.get(return_when, 'these to end')}:" if alive > 1 else "It waits for the end of"
     )
     return Why(words, executions=named, more=alive - len(named))
+
+
+def _for_a_lock(execution: Execution, identity: Any) -> Why:
+    wait = execution.waiting_for or {}
+    name = wait["setting"]
+    places = Lock.objects.filter(setting_id=wait["setting_id"])
+    mine = places.filter(execution=execution).first()
+    if mine is None or mine.since:
+        return Why(f"The lock of “{name}” is its own; it goes on as soon as a slot is free.")
+    ahead = places.filter(since=None, id__lt=mine.pk)[:_COUNTED_AHEAD].count()
+    holder = visible(identity, Execution.objects.filter(locks__in=places.exclude(since=None))).first()
+    line = f"; {ahead:,} before it in the queue" if ahead else ""
+    if holder is None:
+        return Why(f"It waits for the lock of “{name}”{line}. An execution that you may not see holds it.")
+    return Why(f"It waits for the lock of “{name}”{line}. Its holder is", executions=(holder,))

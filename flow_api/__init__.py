@@ -5,6 +5,7 @@ channel.
 """
 
 from flow_api.exceptions import (
+    DeadlockError,
     DependencyFailedError,
     DependencyTimeoutError,
     EngineException,
@@ -15,6 +16,7 @@ from flow_api.exceptions import (
     InternalError,
     InvalidInputError,
     LifecycleSignal,
+    LockDeadlockError,
     LockTimeoutError,
     MessageResponseTimeoutError,
     MissingInputError,
@@ -26,11 +28,12 @@ from flow_api.exceptions import (
 )
 from flow_api.execution import Execution
 from flow_api.messages import Message
-from flow_api.records import Flow, Project, Record, User
+from flow_api.records import Flow, Project, Record, Setting, User
 from flow_api.system import NotSet, ReturnWhen, Status, System
 from flow_api.urls import split_url
 
 __all__ = [
+    "DeadlockError",
     "DependencyFailedError",
     "DependencyTimeoutError",
     "EngineException",
@@ -43,6 +46,7 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "LifecycleSignal",
+    "LockDeadlockError",
     "LockTimeoutError",
     "Message",
     "MessageResponseTimeoutError",
@@ -55,6 +59,7 @@ __all__ = [
     "ReturnWhen",
     "SchemaError",
     "SchemaValidationError",
+    "Setting",
     "Status",
     "System",
     "TimeoutExceededError",

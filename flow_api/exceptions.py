@@ -55,6 +55,14 @@ class MessageResponseTimeoutError(TimeoutExceededError):
     """Nobody answered a message in time."""
 
 
+class DeadlockError(EngineException):
+    """The wait would never be over: those who wait for each other stand in a circle; `data["circle"]` names them."""
+
+
+class LockDeadlockError(DeadlockError):
+    """The same, with a lock among what is waited for."""
+
+
 class MissingInputError(EngineException):
     """A required input is absent."""
 

@@ -153,6 +153,35 @@ class Project(Record):
     RESOURCE = "project"
 
 
+class Setting(Record):
+    """A named value, which also serves as a lock: `with system.setting('name').acquire(): ...`."""
+
+    RESOURCE = "setting"
+
+    def acquire(self, timeout: float | None = None) -> Self:
+        """Will own the lock of this setting, once it is free; a setting that is not there yet is made.
+
+        Raises `LockTimeoutError` when it is not free within these seconds. It is owned until it was released as often
+        as it was acquired, or until this execution ends.
+        """
+        self._ask("lock.acquire", timeout=to_json(timeout, "timeout"))
+        return self
+
+    def release(self) -> None:
+        """Will give the lock up; nothing happens when this execution does not own it."""
+        self._ask("lock.release")
+
+    def list_append(self, item: object) -> None:
+        """Will add an item to the list that this setting holds, without losing what others add."""
+        self._ask("setting.append", item=to_json(item, f"{self._select}[]"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
 class User(Record):
     """Someone who may sign in."""
 
@@ -163,7 +192,7 @@ def _classes() -> dict[str, type[Record]]:
     from flow_api.execution import Execution
     from flow_api.messages import Message
 
-    return {kind.RESOURCE: kind for kind in (Flow, Project, User, Execution, Message)}
+    return {kind.RESOURCE: kind for kind in (Flow, Project, Setting, User, Execution, Message)}
 
 
 def make(system: System, type_name: str, select: object, by: str | None = None) -> Record:

@@ -69,6 +69,13 @@ ALWAYS = {
     "what has ended holds nothing": f"""
         SELECT id, concat_ws(' ', host_id, ready_at, waiting_for) FROM e WHERE status IN {_FINAL}
         AND (host_id IS NOT NULL OR ready_at IS NOT NULL OR waiting_for IS NOT NULL)""",
+    "what has ended is at no lock": f"""
+        SELECT e.id, l.setting_id::text FROM e JOIN executions_lock l ON l.execution_id = e.id
+        WHERE status IN {_FINAL}""",
+    "nobody waits for a lock that is free": """
+        SELECT e.id, l.setting_id::text FROM e JOIN executions_lock l ON l.execution_id = e.id
+        WHERE l.since IS NULL AND e.status = 'WAITING_FOR_LOCK' AND e.ready_at IS NULL AND e.cancel_requested_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM executions_lock h WHERE h.setting_id = l.setting_id AND h.since IS NOT NULL)""",
 }
 
 # Once everything has come to an end.

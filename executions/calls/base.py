@@ -47,6 +47,7 @@ class Caller:
     is_maintenance: bool = False
     has_room: bool = False  # its host seems to have a free slot
     may_have_children: bool = True  # False as long as it certainly never started any
+    may_hold_locks: bool = True  # False as long as it certainly never asked for one
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
 
     def row(self) -> Execution:

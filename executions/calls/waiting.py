@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from executions import hosting
+from executions import deadlocks, hosting
 from executions.calls.base import (
     Caller,
     CallRefused,
@@ -16,7 +16,7 @@ from executions.calls.base import (
     return_when_of,
 )
 from executions.database import fetch
-from executions.endings import ALL_SUCCEEDED, is_fulfilled
+from executions.endings import ALL_SUCCEEDED, FIRST_ENDED, is_fulfilled
 from executions.lifecycle import ENDED, Status
 
 MAX_SLEEP_SECONDS = 10 * 366 * 86400
@@ -42,6 +42,10 @@ def wait_on(
         return _waited([found[key] for key in ids if key in found], return_when, single)
     if until is not None and until <= time.time():
         raise CallRefused("DependencyTimeoutError", "The wait was not over in time.")
+    alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
+    is_certain = until is None and (return_when != FIRST_ENDED or len(alive) == 1)
+    if is_certain and not deadlocks.WAITING.isdisjoint(statuses):
+        deadlocks.refuse_circle(caller.id, alive)
     return wait_for(caller, ids, statuses, return_when, until, single=single)
 
 

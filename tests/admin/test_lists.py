@@ -21,6 +21,7 @@ from executions.models import (
     Execution,
     HourCount,
     Housework,
+    Lock,
     LogLine,
     Maintenance,
     Payload,
@@ -95,7 +96,8 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     first, second = few[:2]
     create_api_key(cast.root, "nightly")
     create_wrapper(by=cast.root, name="again")
-    create_setting(by=cast.root, name="limit", value={"a": [1]})
+    limit = create_setting(by=cast.root, name="limit", value={"a": [1]})
+    Lock.objects.create(setting=limit, execution=first, since=timezone.now())
     now = timezone.now()
     LogLine.objects.create(execution=first, number=1, at=now, text="hello", data={"a": 1})
     Wait.objects.create(waiter=first, target=second)

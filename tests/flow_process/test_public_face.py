@@ -14,10 +14,11 @@ ROOT = Path(flow_api.__file__).parent.parent
 
 def test_the_public_names_are_those_that_are_promised() -> None:
     promised = """
-        DependencyFailedError DependencyTimeoutError EngineException Execution ExecutionCancel ExecutionError
-        ExecutionSuccess ExtraInputError Flow InternalError InvalidInputError LifecycleSignal LockTimeoutError
-        MessageResponseTimeoutError MissingInputError NotSet PermissionDenied Project Record ResourceNotFoundError
-        ReturnWhen SchemaError SchemaValidationError Status System TimeoutExceededError User split_url
+        DeadlockError DependencyFailedError DependencyTimeoutError EngineException Execution ExecutionCancel
+        ExecutionError ExecutionSuccess ExtraInputError Flow InternalError InvalidInputError LifecycleSignal
+        LockDeadlockError LockTimeoutError MessageResponseTimeoutError MissingInputError NotSet PermissionDenied
+        Project Record ResourceNotFoundError
+        ReturnWhen SchemaError SchemaValidationError Setting Status System TimeoutExceededError User split_url
     """
     assert set(promised.split()) <= set(flow_api.__all__)
     public = {name for name, value in vars(flow_api).items() if not name.startswith("_")}
