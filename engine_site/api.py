@@ -25,6 +25,7 @@ from projects import api as projects
 from records.forms import META_SCHEMA
 from records.openapi import Described
 from schedules import api as schedules
+from webhooks import api as webhooks
 
 
 class Schema(SpectacularAPIView):
@@ -75,6 +76,7 @@ urlpatterns = [
     *configuration.urlpatterns,
     *inbox.urlpatterns,
     *schedules.urlpatterns,
+    *webhooks.urlpatterns,
     path("schema", Schema.as_view(), name="api-schema"),
     path("docs", api_docs, name="api-docs"),
     path("formSchema.json", FormSchema.as_view()),

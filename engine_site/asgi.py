@@ -22,6 +22,7 @@ from django.urls import get_resolver  # noqa: E402
 from engine_site.one_hop import OneHopHandler  # noqa: E402
 from executions.live import ear  # noqa: E402
 from executions.routing import websocket_routes  # noqa: E402
+from webhooks.door import door, is_call  # noqa: E402
 
 # Every page and door is loaded now: the first visitor need not wait, and a broken one stops the start.
 assert get_resolver().url_patterns
@@ -31,7 +32,9 @@ in_one_thread = OneHopHandler()
 
 
 async def http_application(scope: Any, receive: Any, send: Any) -> Any:
-    """Answer probes and files on the loop, pages and REST in a thread of their own."""
+    """Answer probes, files and calls of webhooks on the loop, pages and REST in a thread of their own."""
+    if is_call(scope["path"]):
+        return await door(scope, receive, send)
     handler = on_the_loop if scope["path"].startswith(("/alive", settings.STATIC_URL)) else in_one_thread
     return await handler(scope, receive, send)
 

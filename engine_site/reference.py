@@ -20,7 +20,7 @@ from records.filters import OPERATORS
 from records.listing import DEFAULT_LIMIT, MAX_LIMIT
 from records.openapi import ERRORS
 
-_ORDER = ("execution", "flow", "project", "api_key", "user", "process", "auth")
+_ORDER = ("execution", "flow", "webhook", "project", "api_key", "user", "process", "auth")
 _TITLES = {"api_key": "API keys", "auth": "Signing in and out", "process": "Processes"}
 
 

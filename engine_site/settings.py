@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "executions",
     "inbox",
     "schedules",
+    "webhooks",
     "engine_site",
 ]
 

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -121,16 +121,22 @@ class Subscriber:
         return message
 
 
+class Bell(Protocol):
+    """What is set to wake someone who waits, such as a `threading.Event`; from any thread."""
+
+    def set(self) -> None: ...
+
+
 Sending = tuple[Subscriber, Interest | None, str]  # to whom, for which subscription, what
 
 
 class Hub:
-    """All sockets of this process, and the threads that wait for an execution's end."""
+    """All sockets of this process, and those who wait for an execution's end."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._subscribers: set[Subscriber] = set()
-        self._waiting: dict[UUID, set[threading.Event]] = {}
+        self._waiting: dict[UUID, set[Bell]] = {}
 
     def join(self, subscriber: Subscriber) -> None:
         with self._lock:
@@ -144,16 +150,14 @@ class Hub:
         with self._lock:
             return list(self._subscribers)
 
-    # -- Waiting threads ----------------------------------------------------------------------------------
+    # -- Those who wait -----------------------------------------------------------------------------------
 
-    def wait_for(self, execution_id: UUID) -> threading.Event:
-        """Return an event that is set whenever the execution changes."""
-        event = threading.Event()
+    def wait_for(self, execution_id: UUID, event: Bell) -> None:
+        """Set the event whenever the execution changes, from now on."""
         with self._lock:
             self._waiting.setdefault(execution_id, set()).add(event)
-        return event
 
-    def wait_no_more(self, execution_id: UUID, event: threading.Event) -> None:
+    def wait_no_more(self, execution_id: UUID, event: Bell) -> None:
         with self._lock:
             events = self._waiting.get(execution_id, set())
             events.discard(event)

@@ -292,7 +292,8 @@ def wait_ended(execution_id: UUID, timeout: float) -> bool:
     """Wait in this thread until the execution has ended, for `timeout` seconds at most; tells whether it has."""
     began = time.monotonic()
     until = began + timeout
-    event = hub.wait_for(execution_id)
+    event = threading.Event()
+    hub.wait_for(execution_id, event)
     try:
         while True:
             event.clear()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flow_api.exceptions import (
@@ -21,7 +22,7 @@ from flow_api.log import write_log
 from flow_api.messages import Message
 from flow_api.records import Record
 from flow_api.starting import return_when_value, split_keywords, wait_value
-from flow_api.system import ReturnWhen
+from flow_api.system import NotSet, ReturnWhen
 from flow_api.using import Using
 from flow_api.values import clean_text, to_json
 
@@ -300,6 +301,37 @@ class Execution(Record):
         elif key is not None:
             values = {str(key): value, **values}
         self._call("execution.set_output", {"values": to_json(values, "output")})
+
+    # answering the caller of a webhook
+
+    def webhook_response(
+        self,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        json: Any = NotSet,
+        text: str | None = None,
+        html: str | None = None,
+        bytes: bytes | None = None,
+        end: bool = True,
+    ) -> None:
+        """Will shape the answer to the caller of the webhook, with one body at most, and end in success.
+
+        With `end=False` the caller gets it now and this execution goes on.
+        """
+        encoded = None if bytes is None else b64encode(bytes).decode("ascii")
+        bodies = {"text": text, "html": html, "base64": encoded}
+        answer: dict[str, Any] = {name: body for name, body in bodies.items() if body is not None}
+        if json is not NotSet:
+            answer["json"] = json
+        self.set_output("webhook_response", {"status": status, "headers": headers or {}, **answer})
+        if end:
+            self.success()
+
+    def webhook_html_response(self, html: str) -> NoReturn:
+        """Will answer the caller of the webhook with this HTML and end in success."""
+        self.webhook_response(html=html, end=False)
+        self.success()
 
     # asking
 

@@ -1,5 +1,6 @@
 """Controlling executions: cancel, pause, resume, named savepoints, and the output of the caller itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from access.permissions import Operation
@@ -48,9 +49,20 @@ def load_dump(caller: Caller, arguments: dict[str, Any]) -> PutDown:
     return PutDown(lambda: restore_hosted(caller.host_id, caller.id, number))
 
 
+# What other parts read in outputs is checked when a flow sets it: by its name, raising CallRefused.
+_output_checks: dict[str, Callable[[Any], None]] = {}
+
+
+def offer_output_check(name: str, check: Callable[[Any], None]) -> None:
+    """Call `check` with what a flow sets under this name in its output."""
+    _output_checks[name] = check
+
+
 def set_output(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     """Merge values into the output. The answer is what was given: going back rebuilds the output from it."""
     values: dict[str, Any] = arguments["values"]
+    for name in values.keys() & _output_checks.keys():
+        _output_checks[name](values[name])
     fetch(
         """UPDATE executions_execution SET version = version + 1, output_value =
         CASE WHEN jsonb_typeof(output_value) = 'object' THEN output_value ELSE '{}'::jsonb END || %s WHERE id = %s""",

@@ -21,6 +21,8 @@ export const WORDS = {
     ["sleep_until", "(moment)", "Sleeps until a moment; costs no slot."],
     ["success", "(message='')", "Ends the execution as a success."],
     ["error", "(message='')", "Ends the execution as an error."],
+    ["webhook_response", "(status=200, headers=None, json=…, end=True)", "Answers the caller of the webhook with json, text, html or bytes; ends unless end=False."],
+    ["webhook_html_response", "(html)", "Answers the caller of the webhook with HTML and ends."],
     ["end", "(status, message='')", "Ends the execution: 'success' or 'error'."],
   ],
   system: [
@@ -31,6 +33,8 @@ export const WORDS = {
     ["execution", "(id)", "An execution by its id."],
     ["executions", "(filter_=None)", "All executions that match the filter."],
     ["message", "(id)", "A message by its id; with subject and body, writes one without waiting."],
+    ["webhook", "(name)", "A webhook by name or id."],
+    ["webhooks", "(filter_=None)", "All webhooks that match the filter."],
     ["user", "(name)", "A user by name or id."],
     ["users", "(filter_=None)", "All users that match the filter."],
     ["get_own_user", "()", "The user as whom this execution runs."],

@@ -42,8 +42,12 @@ from schedules.operations import create_schedule
 from schedules.scheduler_operations import create_scheduler
 from tests.admin.pages import list_of, page_of
 from tests.cast import Cast
+from webhooks.models import RateWindow, WebhookCall
+from webhooks.operations import create_webhook
 
-OURS = {"records", "access", "projects", "flows", "connectors", "executions", "inbox", "schedules"}
+OURS = {
+    "records", "access", "projects", "flows", "connectors", "executions", "inbox", "schedules", "webhooks",
+}  # fmt: skip
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PAGE = 50
 
@@ -118,6 +122,9 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
         by=cast.root, name="Things", connector_type="REST", secrets={"token": "sesame"}
     )
     SecretUse.objects.create(root_id=first.pk, connector=connector)
+    webhook = create_webhook(by=cast.root, name="orders", flow=first.flow)
+    WebhookCall.objects.create(webhook=webhook, method="POST", status=202, execution_id=first.pk)
+    RateWindow.objects.create(webhook=webhook, started_at=now, calls=3)
     SignInFailure.objects.create(username="root", address="127.0.0.1")
     Process.objects.create(role=Process.Role.HOST, pid=1, machine="here")
     OrmQ.objects.create(

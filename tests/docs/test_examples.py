@@ -13,9 +13,8 @@ from tests.executions.stage import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
-SHOWN = [
-    (name, *flow) for name in ("README.md", "docs/flow_api.md", "docs/messages.md") for flow in flows_of(name)
-]
+PAGES = ("README.md", "docs/flow_api.md", "docs/messages.md", "docs/webhooks.md")
+SHOWN = [(name, *flow) for name in PAGES for flow in flows_of(name)]
 
 
 @pytest.fixture

@@ -1,0 +1,18 @@
+"""App declaration of webhooks. Offers its record type, and checks the answers that flows give to callers."""
+
+from django.apps import AppConfig
+
+
+class WebhooksConfig(AppConfig):
+    name = "webhooks"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from connectors.sealing import keep_sealed
+        from executions.calls.control import offer_output_check
+        from webhooks import flow_calls, kinds  # noqa: F401  (kinds offers its record type)
+        from webhooks.operations import reseal
+        from webhooks.shaping import OUTPUT_NAME
+
+        keep_sealed(reseal)
+        offer_output_check(OUTPUT_NAME, flow_calls.check_answer)
