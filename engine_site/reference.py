@@ -10,8 +10,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
 
@@ -19,6 +17,7 @@ from access.pages import page
 from records.filters import OPERATORS
 from records.listing import DEFAULT_LIMIT, MAX_LIMIT
 from records.openapi import ERRORS
+from records.templatetags.ui import with_code
 
 _ORDER = ("execution", "flow", "webhook", "project", "api_key", "user", "process", "auth")
 _TITLES = {"api_key": "API keys", "auth": "Signing in and out", "process": "Processes"}
@@ -31,7 +30,7 @@ def api_docs(request: HttpRequest) -> HttpResponse:
     context = {
         "groups": groups(),
         "base_url": request.build_absolute_uri("/").rstrip("/"),
-        "errors": {code: _with_code(words) for code, words in ERRORS.items()},
+        "errors": {code: with_code(words) for code, words in ERRORS.items()},
         "operators": OPERATORS,
         "default_limit": DEFAULT_LIMIT,
         "max_limit": MAX_LIMIT,
@@ -70,7 +69,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[s
         "method": method,
         "path": path.removeprefix("/api/latest"),
         "summary": operation["summary"],
-        "description": _with_code(operation["description"]),
+        "description": with_code(operation["description"]),
         "parameters": [
             {
                 "name": p["name"],
@@ -116,15 +115,6 @@ def _resolved(shape: dict[str, Any], shapes: dict[str, Any]) -> dict[str, Any]:
     name = shape.get("$ref", "").rsplit("/", 1)[-1]
     found: dict[str, Any] = shapes[name] if name else shape
     return found
-
-
-def _with_code(words: str) -> SafeString:
-    """Return the words as HTML, with what stands between backticks as code."""
-    parts = words.split("`")
-    marked = (
-        (format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in enumerate(parts)
-    )
-    return format_html_join("", "{}", marked)
 
 
 def _type(shape: dict[str, Any], shapes: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from django import template
 from django.core.serializers.json import DjangoJSONEncoder
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html, json_script
+from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -136,6 +136,16 @@ def one_line(message: str, reason: str = "") -> str:
     """Return the line that tells most: of a traceback (its reason is "raised") the last, else the first."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     return lines[-1 if reason == "raised" else 0] if lines else ""
+
+
+@register.filter
+def with_code(words: str) -> SafeString:
+    """Return the words as HTML, with what stands between backticks as code."""
+    parts = words.split("`")
+    marked = (
+        (format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in enumerate(parts)
+    )
+    return format_html_join("", "{}", marked)
 
 
 @register.filter
