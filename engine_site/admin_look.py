@@ -78,6 +78,7 @@ UNFOLD: dict[str, Any] = {
                     _entry("Firings", "alarm_on", "schedules_firing"),
                     _entry("Calls of webhooks", "call_received", "webhooks_webhookcall"),
                     _entry("Rate limits", "speed", "webhooks_ratewindow"),
+                    _entry("Run choices", "tune", "executions_runchoice"),
                     _entry("Flow versions", "history", "flows_flowversion"),
                     _entry("Scripts", "description", "flows_script"),
                     _entry("Background tasks", "low_priority", "django_q_ormq"),

@@ -1,23 +1,18 @@
 """Pages that span several apps: the dashboard, the search over names, and the buttons that start a flow."""
 
-import json
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core import signing
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from access.pages import json_error, page, visible_or_404, words_of
+from access.pages import json_error, page
 from access.permissions import visible
 from engine_site import chart, figures
 from executions.models import Execution
-from executions.operations import Start, start_execution
 from flows.models import Flow
 from projects.models import Project
 from records import forms
@@ -112,36 +107,6 @@ def _hits(request: HttpRequest, text: str) -> list[dict[str, Any]]:
         },
     ]
     return [group for group in found if group["hits"]]
-
-
-@require_POST
-@page
-def flow_run(request: HttpRequest, flow_id: UUID) -> HttpResponse:
-    """Start a flow and open its execution. What is wrong with the inputs is said where they were typed."""
-    flow = visible_or_404(request, Flow.objects.alive(), flow_id)
-    try:
-        inputs = _inputs(request.POST.get("inputs", ""))
-        start = Start(flow=flow, inputs=inputs, is_productive=request.POST.get("mode") != "dev")
-        execution, _ = start_execution(start, by=request.user, origin=Execution.Origin.USER)
-    except ValidationError as error:
-        if request.headers.get("HX-Request"):
-            return render(request, "flows/run_error.html", {"error": words_of(error)})
-        messages.error(request, f"“{flow.name}” was not started. {words_of(error)}")
-        return redirect("flow-detail", flow_id)
-    address = reverse("execution-detail", args=[execution.pk])
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": address})
-    return redirect(address)
-
-
-def _inputs(text: str) -> Any:
-    if not text.strip():
-        return None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        message = f"The inputs are not JSON: {error.msg}, line {error.lineno}, column {error.colno}."
-        raise ValidationError(message) from error
 
 
 @require_POST

@@ -30,6 +30,7 @@ from executions.models import (
     Maintenance,
     Payload,
     Process,
+    RunChoice,
     Savepoint,
     Transition,
     Wait,
@@ -424,6 +425,16 @@ class LockAdmin(TraceAdmin):
     @display(description="Execution")
     def owner(self, lock: Lock) -> str:
         return _by_id(lock.execution_id)
+
+
+@admin.register(RunChoice)
+class RunChoiceAdmin(ReadOnlyAdmin):
+    """How people last ran flows with options."""
+
+    list_display = ("user", "flow", "at")
+    list_select_related = ("user", "flow")
+    list_lookups = ("user", "flow")
+    fields = ("user", "flow", "at", "inputs", "options")
 
 
 @admin.register(Process)

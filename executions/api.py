@@ -4,6 +4,7 @@ The hot way is `POST /execution`: one statement each for the key, the flow, the 
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,18 +18,17 @@ from rest_framework.response import Response
 
 from access.permissions import Operation, PermissionRefused, may
 from access.rest import Guarded, StaffOnly
-from connectors.types import MODULES
 from executions import bulk, operations
 from executions.kinds import EXECUTION, PROCESS
 from executions.lifecycle import ENDED
 from executions.live import wait_ended
-from executions.models import Execution, LogLine, SavepointRetention, Transition
-from executions.operations import Start
+from executions.models import Execution, LogLine, Transition
 from executions.reading import read_execution
 from executions.retention import expiry_of
+from executions.start_body import START_BODY, read_start
 from flows.models import Flow, Script
 from records.api import RecordDetail, RecordList, outside_trashed_projects
-from records.cleaning import clean_body, clean_columns, clean_moment
+from records.cleaning import clean_body, clean_columns
 from records.listing import (
     PARAMETERS,
     ListQuery,
@@ -55,56 +55,6 @@ _FLOW = """
 SELECT id, name, project_id, version, pinned_id, input_schema, max_runtime_minutes, priority, wrappers
 FROM flows_flow WHERE id = %s AND deleted_at IS NULL
 """
-_START_BODY = object_of(
-    {
-        "flow_id": _UUID,
-        "flow_name": _TEXT,
-        "script": {**_TEXT, "description": "A script to run that belongs to no flow"},
-        "connector_id": _UUID,
-        "connector_name": {**_TEXT, "description": "A connection to make, with this connector"},
-        "connector_type": {
-            **_TEXT,
-            "description": "A connection to make, of this type",
-            "enum": list(MODULES),
-        },
-        "input_value": _OBJECT,
-        "inputs": {**_OBJECT, "description": "Another name of input_value"},
-        "name": _TEXT,
-        "description": _TEXT,
-        "is_productive": {"type": "boolean", "default": True},
-        "project_id": _UUID,
-        "project_name": _TEXT,
-        "priority": {"type": "integer", "description": "Higher runs sooner"},
-        "scheduled_for": {"type": "string", "format": "date-time"},
-        "max_runtime_minutes": {"type": "number"},
-        "roles": {
-            "type": "array",
-            "items": _TEXT,
-            "description": "Names or ids of the roles it acts with, among yours; all of them unless given",
-        },
-        "wrappers": {
-            "type": "array",
-            "items": object_of({"name": _TEXT, "inputs": _OBJECT}, ("name",)),
-            "description": "To run it through, the outermost first",
-        },
-        "unwrapped": {
-            "type": "boolean",
-            "default": False,
-            "description": "true leaves out the wrappers that the flow itself has",
-        },
-        "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
-        "savepoint_retention": {
-            "type": "string",
-            "enum": SavepointRetention.values,
-            "default": str(SavepointRetention.UNTIL_EXPIRY),
-            "description": "none forgets its savepoints at its end: it cannot be forked then",
-        },
-        "retention_seconds": {
-            "type": "number",
-            "description": "For so long it is kept from its end on, whatever its flow and project say",
-        },
-    }
-)
 _CHANGEABLE = ("name", "description", "expires_at", "retention_seconds")
 
 
@@ -155,17 +105,16 @@ class ExecutionList(ExecutionView, RecordList):
             "Give exactly one of flow_id, flow_name, script, connector_id, connector_name and connector_type."
             " With `wait`, 202 means that it has not ended yet."
         )
-        return Described(
-            "Start an execution", _SHAPE, _START_BODY, 201, example, errors=(403, 409), more=more
-        )
+        return Described("Start an execution", _SHAPE, START_BODY, 201, example, errors=(403, 409), more=more)
 
     def post(self, request: Request) -> Response:
-        body = clean_body(request.data, _START_BODY["properties"])
+        body = clean_body(request.data, START_BODY["properties"])
         key, digest = self._idempotency(body)
         found = operations.find_started(key, digest, by=request.user)
         if found is not None:
             return self.answered(found, headers={"Idempotent-Replay": "true"})
-        start = self._start(body, key, digest)
+        asked = read_start(body, self.resolved)
+        start = replace(asked, idempotency_key=key, idempotency_digest=digest)
         try:
             execution, is_new = operations.start_execution(
                 start, by=request.user, origin=Execution.Origin.API
@@ -200,44 +149,6 @@ class ExecutionList(ExecutionView, RecordList):
         if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):
             raise ValidationError({_KEY: "Give 1 to 255 printable ASCII characters."})
         return key, hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-    def _start(self, body: dict[str, Any], key: str | None, digest: str | None) -> Start:
-        _refuse_both(body, "input_value", "inputs")
-        _refuse_both(
-            body, "flow_id", "flow_name", "script", "connector_id", "connector_name", "connector_type"
-        )
-        inputs = body.pop("inputs", None)
-        run, unwrapped = _truth(body, "run", True), _truth(body, "unwrapped", False)
-        wrappers = body.pop("wrappers", None) or ()
-        moment = body.pop("scheduled_for", None)
-        script, roles = body.pop("script", None), body.pop("roles", None)
-        if script is not None and not isinstance(script, str):
-            raise ValidationError({"script": "Give text."})
-        given = self.resolved(
-            clean_columns(Execution, {name: v for name, v in body.items() if v is not None})
-        )
-        return Start(
-            flow=given.get("flow"),
-            script=script,
-            connector=given.get("connector"),
-            connector_type=given.get("connector_type", ""),
-            inputs=given.get("input_value") if inputs is None else inputs,
-            name=given.get("name", ""),
-            description=given.get("description", ""),
-            project=given.get("project"),
-            is_productive=given.get("is_productive", True),
-            priority=given.get("priority"),
-            scheduled_for=None if moment is None else _moment(moment, "scheduled_for"),
-            max_runtime_minutes=given.get("max_runtime_minutes"),
-            roles=roles,
-            wrappers=wrappers,
-            unwrapped=unwrapped,
-            run=run,
-            savepoint_retention=given.get("savepoint_retention"),
-            retention_seconds=given.get("retention_seconds"),
-            idempotency_key=key,
-            idempotency_digest=digest,
-        )
 
 
 class ExecutionDetail(ExecutionView, RecordDetail):
@@ -529,26 +440,6 @@ def _read_wait(text: str | None) -> float | None:
     if not 0 <= seconds <= MAX_WAIT_SECONDS:
         raise ValidationError({"wait": f"Give a number of seconds from 0 to {MAX_WAIT_SECONDS}."})
     return seconds
-
-
-def _moment(value: Any, name: str) -> Any:
-    try:
-        return clean_moment(value)
-    except ValidationError as error:
-        raise ValidationError({name: error.messages}) from error
-
-
-def _truth(body: dict[str, Any], name: str, default: bool) -> bool:
-    value = body.pop(name, default)
-    if not isinstance(value, bool):
-        raise ValidationError({name: "Give true or false."})
-    return value
-
-
-def _refuse_both(body: dict[str, Any], *names: str) -> None:
-    given = [name for name in names if body.get(name) is not None]
-    if len(given) > 1:
-        raise ValidationError({name: f"Give only one of {', '.join(names)}." for name in given})
 
 
 def _read_ids(given: Any) -> list[UUID]:

@@ -478,3 +478,20 @@ class HourCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status or 'alive'} at {self.hour:%Y-%m-%d %H:%M}: {self.counted + self.removed}"
+
+
+class RunChoice(models.Model):
+    """How a person last ran a flow with options: what the dialog begins with the next time."""
+
+    id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    flow = models.ForeignKey("flows.Flow", models.CASCADE, related_name="+")
+    inputs = models.JSONField(null=True)
+    options = models.JSONField(default=dict)
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "flow"], name="run_choice_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.user} runs {self.flow}"

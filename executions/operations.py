@@ -89,6 +89,7 @@ class Start:
     scheduled_for: datetime | None = None
     max_runtime_minutes: float | None = None
     run: bool = True
+    is_paused: bool = False  # from the beginning: resuming lets it start
     parent: Execution | None = None
     orphan: bool = True
     rerun_of: UUID | None = None
@@ -179,6 +180,10 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     elif script_hash is None and not connector_type and not start.is_schedule:
         script_text = _script_text(start)
         script_hash = Script.digest(script_text)
+    if start.is_paused and not start.run:
+        raise ValidationError(
+            {"is_paused": "Give is_paused=true or run=false, not both: neither lets it begin."}
+        )
     if start.savepoint_retention not in (None, *SavepointRetention.values):
         allowed = ", ".join(SavepointRetention.values)
         raise ValidationError({"savepoint_retention": f"Give one of: {allowed}."})
@@ -270,6 +275,8 @@ def owner_of(execution_id: UUID) -> str:
 def _first_status(start: Start) -> Status:
     if not start.run:
         return Status.CREATED
+    if start.is_paused:
+        return Status.PAUSED
     if start.scheduled_for and start.scheduled_for > timezone.now():
         return Status.SCHEDULED
     return Status.QUEUED

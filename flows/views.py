@@ -16,13 +16,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page, visible_or_404, words_of
-from access.permissions import Operation, may, may_in_project, visible
+from access.permissions import Operation, may, may_in_project, projects_with, visible
 from flows import operations, scripted
 from flows.checks import check_script
 from flows.listing import list_flows
 from flows.models import Flow, FlowVersion
 from projects.models import Project
 from projects.retention import read_retention
+from records.forms import has_fields
 from records.paging import page_by_key
 
 LATEST_SHOWN = 12
@@ -33,8 +34,11 @@ PROJECTS_OFFERED = 200
 @page
 def flow_list(request: HttpRequest) -> HttpResponse:
     """List flows by name, filtered; typing in the filter asks for the rows alone."""
+    runnable = projects_with(request.user, Operation.RUN, Flow)
     context = {
         "list": list_flows(visible(request.user, Flow.objects.all()), request.GET),
+        "may_run_all": runnable is None,
+        "runnable": runnable or (),
         "in_trash": "trash" in request.GET,
         "with_problems": "problems" in request.GET,
         "text": request.GET.get("q", "").strip(),
@@ -240,8 +244,7 @@ def _context(request: HttpRequest, flow: Flow, tab: str) -> dict[str, Any]:
         "may_run": in_use
         and may(request.user, Operation.RUN, flow)
         and may_in_project(request.user, Operation.CREATE, flow.project_id, "execution"),
-        "sample_inputs": _sample_inputs(flow.input_schema),
-        "needs_inputs": bool(isinstance(flow.input_schema, dict) and flow.input_schema.get("required")),
+        "needs_inputs": has_fields(flow.input_schema),
     }
 
 
@@ -298,19 +301,6 @@ def _whole_number(text: str, field: str) -> int | None:
         return int(text) if text.strip() else None
     except ValueError:
         raise ValidationError({field: "Give a whole number."}) from None
-
-
-def _sample_inputs(schema: Any) -> str:
-    """Return inputs to start from: what the schema gives as example or default for its properties."""
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    if not isinstance(properties, dict):
-        return "{}"
-    sample = {}
-    for name, rules in properties.items():
-        rules = rules if isinstance(rules, dict) else {}
-        examples = rules.get("examples") or [None]
-        sample[name] = rules.get("default", rules.get("example", examples[0]))
-    return json.dumps(sample, indent=2, ensure_ascii=False)
 
 
 def _json_body(request: HttpRequest) -> dict[str, Any] | None:

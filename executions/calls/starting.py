@@ -59,6 +59,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         unwrapped=bool(fields.pop("unwrapped", False)),
         retention_seconds=number_of(fields.pop("retention_time", None), "retention_time"),
         run=arguments.get("run", True),
+        is_paused=bool(fields.pop("is_paused", False)),
         parent=parent,
         orphan=(wait is None) if orphan is None else bool(orphan),
     )

@@ -18,6 +18,7 @@ from records.forms.faults import Fault, find_faults, in_words
 from records.forms.grammar import META_SCHEMA, check_form, has_fields
 from records.forms.reading import read
 from records.forms.rendering import render, render_answer, switch
+from records.forms.secrets import forget_secrets
 
 __all__ = [
     "META_SCHEMA",
@@ -25,6 +26,7 @@ __all__ = [
     "check_answer",
     "check_form",
     "find_faults",
+    "forget_secrets",
     "has_fields",
     "in_words",
     "read",

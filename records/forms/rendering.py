@@ -104,7 +104,8 @@ def render(
         shown = _starting(schema) if value is None else value
         context |= {
             "has_raw": True,
-            "is_raw": is_text or isinstance(value, str),
+            "is_raw": is_text or isinstance(value, str) or not fields,
+            "has_fields": bool(fields),
             "as_name": prefix + AS,
             "raw_name": prefix + RAW,
             "raw_id": element_id(prefix + RAW),
@@ -254,7 +255,7 @@ class _Drawer:
     ) -> None:
         ways = variants_of(schema, self.root)
         chosen = _way_of(value, ways, self.root)
-        if chosen is None and (drawn.is_required or len(ways) == 1):
+        if chosen is None and drawn.is_required:
             chosen = 0
         for number, way in enumerate(ways):
             is_chosen = number == chosen

@@ -89,7 +89,7 @@ if (saveButton) {
   });
   saveButton.addEventListener("click", save);
   unsaved.push(() => editor.isDirty);
-  document.getElementById("save-and-run").addEventListener("click", () => document.querySelector("form[data-run] button[data-shortcut=r]")?.click());
+  document.getElementById("save-and-run").addEventListener("click", () => document.querySelector("[data-shortcut=r]")?.click());
 
   // Running runs what the person sees: unsaved changes are saved first. Capturing, so that htmx's own submit waits too.
   document.addEventListener("submit", async (event) => {
@@ -100,10 +100,3 @@ if (saveButton) {
     if (await save()) form.requestSubmit();
   }, true);
 }
-
-// "Run in dev mode" of a flow that needs inputs opens the dialog with that mode chosen.
-document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-opens=run-inputs]");
-  const mode = document.getElementById("run-mode");
-  if (opener && mode) mode.value = opener.dataset.setsMode ?? "productive";
-}, true);

@@ -26,6 +26,7 @@ from executions.models import (
     Maintenance,
     Payload,
     Process,
+    RunChoice,
     Savepoint,
     Wait,
 )
@@ -108,6 +109,7 @@ def one_of_each(cast: Cast, few: list[Execution]) -> None:
     Maintenance.objects.create(note="moving house")
     Housework.objects.create(name="dusting", next_at=now)
     HourCount.objects.create(project=first.project, hour=now, status="ENDED_SUCCESS", counted=3)
+    RunChoice.objects.create(user=cast.root, flow=first.flow)
     Payload.objects.create(sha256="5" * 64, value=["large"])
     Savepoint.objects.create(execution=first, number=1, attempt=1, call="sleep", value=None)
     ManualValue.objects.create(name="MAX_RESIDENT", value="9")

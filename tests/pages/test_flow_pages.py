@@ -170,29 +170,6 @@ def test_a_check_stores_nothing(cast, browser_of, flow):
     assert Flow.objects.get().script == flow.script
 
 
-@pytest.mark.parametrize(("mode", "is_productive"), [("productive", True), ("dev", False)])
-def test_run_starts_an_execution_and_opens_it(cast, browser_of, flow, mode, is_productive):
-    response = browser_of(cast.bob).post(
-        reverse("flow-run", args=[flow.pk]), {"mode": mode, "inputs": '{"a": 1}'}
-    )
-    execution = Execution.objects.get()
-    assert response["Location"] == reverse("execution-detail", args=[execution.pk])
-    assert execution.flow == flow and execution.created_by == cast.bob
-    assert execution.is_productive is is_productive
-    assert execution.input_value == {"a": 1}
-    assert execution.origin == Execution.Origin.USER
-
-
-@pytest.mark.parametrize("inputs", ["{nope", "[1]", "{}"])
-def test_inputs_that_will_not_do_are_answered_where_they_were_typed(cast, browser_of, flow, inputs):
-    save_flow(flow, by=cast.root, input_schema={"type": "object", "required": ["name"]})
-    client, address = browser_of(cast.bob), reverse("flow-run", args=[flow.pk])
-    answer = client.post(address, {"inputs": inputs}, headers={"HX-Request": "true"})
-    assert answer.status_code == 200 and "note-box err" in answer.text
-    assert "was not started" in client.post(address, {"inputs": inputs}, follow=True).text
-    assert not Execution.objects.exists()
-
-
 def test_a_flow_in_the_trash_can_be_seen_and_restored_but_not_run(cast, browser_of, flow):
     client = browser_of(cast.alice)
     response = client.post(reverse("flow-delete", args=[flow.pk]), follow=True)

@@ -1,4 +1,5 @@
-// Native <dialog>s: [data-opens="id"] opens, [data-closes] closes; the browser traps the focus and we return it.
+// Native <dialog>s: [data-opens="id"] opens, a[data-dialog] opens what its address answers, [data-closes] closes;
+// the browser traps the focus and we return it.
 // confirmAction() asks before something goes; forms and buttons ask with data-confirm, htmx with hx-confirm.
 import { element } from "./icon.js";
 
@@ -27,12 +28,31 @@ export function confirmAction({ title, text = "", action = "Delete", isDanger = 
   });
 }
 
+/** Opens what an address answers as a dialog; without scripts its link leads to a page of its own. */
+async function openAddress(link) {
+  const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
+  if (!answer.ok || answer.redirected) { location.assign(link.href); return; }
+  const dialog = element("dialog", { class: "wide", "aria-label": link.textContent.trim() });
+  dialog.append(document.createRange().createContextualFragment(await answer.text()));
+  document.body.append(dialog);
+  window.htmx?.process(dialog);
+  openDialog(dialog);
+  dialog.addEventListener("close", () => dialog.remove(), { once: true });
+  dialog.querySelector(".dialog-body :is(input:not([type=hidden], [type=radio]), select, textarea)")?.focus();
+}
+
 function question(source) {
   const { confirm, confirmText, confirmAction: action } = source.dataset;
   return { title: confirm, text: confirmText ?? "", action: action ?? "Delete", isDanger: source.dataset.confirmKind !== "plain" };
 }
 
 document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-dialog]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    openAddress(link).catch(() => location.assign(link.href));
+    return;
+  }
   const opener = event.target.closest("[data-opens]");
   if (opener) {
     const dialog = document.getElementById(opener.dataset.opens);
