@@ -11,7 +11,7 @@ class AccessConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from access import audit, kinds, signing  # noqa: F401  (offers its record types)
+        from access import audit, kinds, options, signing  # noqa: F401  (offer record types and options)
         from records.changes import listen
 
         listen(audit.note)

@@ -14,9 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from access.models import SignInFailure, User
+from records import configuration
 
-FAILURES_ALLOWED = 10
-COUNTED = timedelta(minutes=15)
 sign_in_closed = Signal()  # with `username`: its last failure was one too many
 
 
@@ -61,11 +60,16 @@ class LimitedBackend(ModelBackend):
 
 def check_limit(username: str, address: str) -> None:
     """Raise TooManyFailures when this user's sign-in from this address is closed for now."""
-    since = timezone.now() - COUNTED
+    since, allowed = counted_since(), configuration.value("SIGN_IN_FAILURES")
     failures = SignInFailure.objects.filter(username=key_of(username), address=address, at__gt=since)
-    latest: list[datetime] = list(failures.order_by("-at").values_list("at", flat=True)[:FAILURES_ALLOWED])
-    if len(latest) == FAILURES_ALLOWED:
+    latest: list[datetime] = list(failures.order_by("-at").values_list("at", flat=True)[:allowed])
+    if len(latest) == allowed:
         raise TooManyFailures(max(1, round((latest[-1] - since).total_seconds())))
+
+
+def counted_since() -> datetime:
+    """Return the moment since which failures count."""
+    return timezone.now() - timedelta(minutes=configuration.value("SIGN_IN_CLOSED_MINUTES"))
 
 
 def address_of(request: HttpRequest | None) -> str:
@@ -75,7 +79,7 @@ def address_of(request: HttpRequest | None) -> str:
 
 def _note_failure(username: str, address: str) -> None:
     SignInFailure.objects.create(username=key_of(username), address=address)
-    SignInFailure.objects.filter(at__lt=timezone.now() - COUNTED).delete()
+    SignInFailure.objects.filter(at__lt=counted_since()).delete()
     try:
         check_limit(username, address)
     except TooManyFailures:
@@ -84,9 +88,11 @@ def _note_failure(username: str, address: str) -> None:
 
 def locked_addresses(username: str) -> list[str]:
     """Return the addresses from which this user's sign-in is closed for now."""
-    since = timezone.now() - COUNTED
-    failures = SignInFailure.objects.filter(username=key_of(username), at__gt=since).values("address")
-    closed = failures.annotate(number=Count("id")).filter(number__gte=FAILURES_ALLOWED)
+    failures = SignInFailure.objects.filter(username=key_of(username), at__gt=counted_since()).values(
+        "address"
+    )
+    allowed = configuration.value("SIGN_IN_FAILURES")
+    closed = failures.annotate(number=Count("id")).filter(number__gte=allowed)
     return list(closed.order_by("address").values_list("address", flat=True))
 
 

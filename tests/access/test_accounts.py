@@ -16,7 +16,7 @@ from access.api_keys import create_api_key, find_api_key
 from access.models import AuditEntry, IdentityRole, Role, SignInFailure, User, UserSession
 from access.operations import give_role
 from access.permissions import PermissionRefused
-from access.sign_in import FAILURES_ALLOWED
+from records import configuration
 from tests.access.conftest import Making
 from tests.cast import PASSWORD, Cast, hold
 
@@ -130,7 +130,7 @@ def test_user_names_are_taken_in_any_case(cast: Cast) -> None:
 
 def test_repeated_failures_lock_out_with_a_clear_word_until_unlocked(cast: Cast) -> None:
     browser, given = Client(), {"username": "bob", "password": "wrong"}
-    for _ in range(FAILURES_ALLOWED):
+    for _ in range(configuration.value("SIGN_IN_FAILURES")):
         assert "do not match" in browser.post(reverse("login"), given).text
     given["password"] = PASSWORD
     closed = browser.post(reverse("login"), given)

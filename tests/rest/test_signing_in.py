@@ -7,7 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from access.models import ApiKey, SignInFailure
-from access.sign_in import COUNTED, FAILURES_ALLOWED
+from access.sign_in import counted_since
+from records import configuration
 from tests.cast import PASSWORD, Cast
 from tests.rest.conftest import Caller
 
@@ -110,7 +111,7 @@ def test_half_a_sign_in_400(nobody: Caller, body: object) -> None:
 
 
 def fail_often(nobody: Caller, address: str) -> None:
-    for _ in range(FAILURES_ALLOWED):
+    for _ in range(configuration.value("SIGN_IN_FAILURES")):
         body = {"user_name": "alice", "password": "wrong"}
         assert nobody.post("/auth/login", body, REMOTE_ADDR=address).status == 401
 
@@ -120,12 +121,22 @@ def test_repeated_failures_close_the_way_for_this_user_and_address(nobody: Calle
     fail_often(nobody, "192.0.2.1")
     closed = nobody.post("/auth/login", right, REMOTE_ADDR="192.0.2.1")
     assert closed.status == 429
-    assert 0 < int(closed.headers["Retry-After"]) <= COUNTED.total_seconds()
+    assert 0 < int(closed.headers["Retry-After"]) <= 60 * configuration.value("SIGN_IN_CLOSED_MINUTES")
     assert nobody.post("/auth/login", right, REMOTE_ADDR="192.0.2.2").status == 200
     other = {"user_name": "bob", "password": PASSWORD}
     assert nobody.post("/auth/login", other, REMOTE_ADDR="192.0.2.1").status == 200
-    SignInFailure.objects.update(at=timezone.now() - COUNTED)
+    SignInFailure.objects.update(at=counted_since())
     assert nobody.post("/auth/login", right, REMOTE_ADDR="192.0.2.1").status == 200
+
+
+def test_the_limit_can_be_configured(nobody: Caller, cast: Cast) -> None:
+    configuration.store("SIGN_IN_FAILURES", 2, by=cast.root)
+    try:
+        wrong = {"user_name": "alice", "password": "wrong"}
+        statuses = [nobody.post("/auth/login", wrong).status for _ in range(3)]
+    finally:
+        configuration.reset("SIGN_IN_FAILURES", by=cast.root)
+    assert statuses == [401, 401, 429]
 
 
 def test_the_page_has_the_same_limit(nobody: Caller, cast: Cast) -> None:
@@ -138,7 +149,7 @@ def test_the_page_has_the_same_limit(nobody: Caller, cast: Cast) -> None:
 
 def test_success_forgets_the_failures(nobody: Caller, cast: Cast) -> None:
     wrong, right = {"user_name": "alice", "password": "wrong"}, {"user_name": "alice", "password": PASSWORD}
-    for _ in range(FAILURES_ALLOWED - 1):
+    for _ in range(configuration.value("SIGN_IN_FAILURES") - 1):
         nobody.post("/auth/login", wrong)
     assert nobody.post("/auth/login", right).status == 200
     assert nobody.post("/auth/login", wrong).status == 401
