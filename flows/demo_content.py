@@ -43,7 +43,17 @@ DEMO = (
     Demo(
         "Hello",
         "hello.py",
-        _inputs(name={"type": "string"}, times={"type": "integer", "minimum": 1, "maximum": 100}),
+        _inputs(
+            name={"type": "string", "title": "Name", "default": "world", "order": 1},
+            times={
+                "type": "integer",
+                "title": "Times",
+                "default": 1,
+                "minimum": 1,
+                "maximum": 100,
+                "order": 2,
+            },
+        ),
     ),
     Demo(
         "Report with children", "report.py", _inputs(regions={"type": "array", "items": {"type": "string"}})
@@ -54,6 +64,11 @@ DEMO = (
     Demo("Fails on purpose", "fails.py", _inputs(after={"type": "integer", "minimum": 0})),
     Demo("Long log", "long_log.py", _inputs(lines={"type": "integer", "minimum": 1, "maximum": 40_000})),
     Demo("Starts a child", "starts_child.py"),
+    Demo(
+        "Asks a person",
+        "asks.py",
+        _inputs(minutes={"type": "number", "title": "Minutes until the default answer", "default": 60}),
+    ),
     Demo("Children in projects", "children_in_projects.py"),
     Demo("my-child-flow", "my_child_flow.py"),
 )

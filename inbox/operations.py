@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from access import audit
 from access.matrix import matrix_of
 from access.models import Role, User
 from access.permissions import (
@@ -136,6 +137,7 @@ def _store_answer(message_id: UUID, answer: dict[str, Any], by: Any) -> None:
     message.save(update_fields=["response", "is_submitted", "answered_by", "answered_at"])
     wake(message.waiter_ids)
     announce_messages([message.pk])
+    audit.note("answer", message, by=by)
 
 
 def save_message(message: Message, *, by: Any, **fields: Any) -> Message:
@@ -156,7 +158,8 @@ def trash_message(message: Message, *, by: Any) -> Message:
         raise StillWaitedFor(
             f"“{row.subject}” is waited for. Answer it, or cancel the execution that waits; then delete it."
         )
-    Message.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=timezone.now(), deleted_by=by)
+    if Message.objects.filter(pk=row.pk, deleted_at=None).update(deleted_at=timezone.now(), deleted_by=by):
+        audit.note("delete", message, by=by)
     announce_messages([row.pk])
     message.refresh_from_db()
     return message
@@ -168,5 +171,6 @@ def restore_message(message: Message, *, by: Any) -> Message:
     require(by, Operation.DELETE, message)
     Message.objects.filter(pk=message.pk).update(deleted_at=None, deleted_by=None)
     announce_messages([message.pk])
+    audit.note("restore", message, by=by)
     message.refresh_from_db()
     return message

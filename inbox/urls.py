@@ -5,7 +5,7 @@ from django.urls import path
 from inbox import views
 
 urlpatterns = [
-    path("", views.inbox, name="inbox"),
+    path("", views.inbox, name="message-list"),
     path("bell", views.bell, name="inbox-bell"),
     path("latest", views.latest, name="inbox-latest"),
     path("<uuid:message_id>/", views.message_detail, name="message-detail"),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from access.pages import page
 from access.permissions import Operation, may, visible
 from inbox import operations
-from inbox.cards import LOOKS, draw_card, prefix_of
+from inbox.cards import draw_card, prefix_of
 from inbox.models import OPEN, Message
 from projects.models import Project
 from records import forms
@@ -30,7 +30,7 @@ SHOWN = ("mine", "open", "answered", "all", "trash")
 @page
 def inbox(request: HttpRequest) -> HttpResponse:
     """List messages, newest first: at first those that wait for this person."""
-    shown = request.GET.get("show", "mine")
+    shown = "trash" if "trash" in request.GET else request.GET.get("show", "mine")
     shown = shown if shown in SHOWN else "mine"
     found = (
         _rows(request, shown).select_related("execution", "project", "answered_by").defer("body", "response")
@@ -43,7 +43,6 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "message_type": request.GET.get("type", ""),
         "types": Message.Type.choices,
         "projects": list(visible(request.user, Project.objects.alive()).order_by("name")[:PROJECTS_OFFERED]),
-        "looks": LOOKS,
     }
     template = "inbox/list_rows.html" if request.headers.get("HX-Request") else "inbox/list.html"
     return render(request, template, context)
@@ -130,7 +129,7 @@ def message_delete(request: HttpRequest, message_id: UUID) -> HttpResponse:
         return redirect("message-detail", message_id)
     undo = reverse("message-restore", args=[message_id])
     notes.success(request, f"Moved “{message.subject}” to the trash.", extra_tags=f"undo:{undo}")
-    return redirect("inbox")
+    return redirect("message-list")
 
 
 @require_POST
@@ -155,7 +154,7 @@ def latest(request: HttpRequest) -> HttpResponse:
     """Draw the list behind the bell."""
     found = operations.messages_for(request.user).select_related("execution").defer("body").order_by("-id")
     rows = list(found[: LATEST_SHOWN + 1])
-    context = {"rows": rows[:LATEST_SHOWN], "has_more": len(rows) > LATEST_SHOWN, "looks": LOOKS}
+    context = {"rows": rows[:LATEST_SHOWN], "has_more": len(rows) > LATEST_SHOWN}
     return render(request, "inbox/latest.html", context)
 
 

@@ -22,6 +22,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "Hello": {"name": "Ada", "times": 3},
     "Report part": {"part": "region", "region": "North"},
     "Long log": {"lines": 600},
+    "Asks a person": {"minutes": 0.01},
 }
 ENDS_IN_ERROR = {"Fails on purpose"}
 
@@ -82,6 +83,8 @@ def test_all_demo_flows_run_to_their_end(cast: Cast, fleet: Fleet) -> None:
     assert "step 1 went wrong" in started["Fails on purpose"].message
     assert lines_of(started["Fails on purpose"]) == ["step 1", "cleaned up"]
     assert len(lines_of(started["Long log"])) == 601
+
+    assert started["Asks a person"].message == "left as it is"
 
     placed = Execution.objects.filter(parent=started["Children in projects"]).order_by("id")
     ours = Project.objects.get(name="my-project")
