@@ -15,7 +15,7 @@ class EngineSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Offer options; and wait, in a part that the supervisor started early, until the database is up to date."""
-        from engine_site import options  # noqa: F401  (offers them)
+        from engine_site import jobs, options  # noqa: F401  (offer themselves)
 
         gate = os.environ.pop(GATE, "")
         if gate:

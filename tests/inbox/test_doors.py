@@ -178,7 +178,10 @@ def test_the_inbox_lists(ask, browser, cast, show):
     mallory = browser(cast.mallory)
     found = mallory.get(reverse("message-list"), {"show": show, "q": "read"}).content.decode()
     assert (str(message.pk) in found) == (show in ("mine", "open", "all"))
-    assert "No message matches" in mallory.get(reverse("message-list"), {"show": show, "q": "zzz"}).content.decode()
+    assert (
+        "No message matches"
+        in mallory.get(reverse("message-list"), {"show": show, "q": "zzz"}).content.decode()
+    )
     assert str(message.pk) in mallory.get(reverse("inbox-latest")).content.decode()
     assert mallory.get(reverse("inbox-bell")).json()["count"] >= 1
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from access.models import UserSession
 from access.permissions import PermissionRefused
+from engine_site.jobs import remove_leftovers
 from executions import housekeeping, jobs
 from executions.housekeeping import Done, Job, Turn, offer_jobs, request_run, run_due, run_job
-from executions.models import Execution, Housework
+from executions.models import Execution, Housework, Process
 from tests.cast import Cast
 from tests.executions.stage import in_threads
 from tests.retention.conftest import Put
@@ -76,6 +78,18 @@ def test_expired_ones_are_removed_until_the_turn_is_over(put: Put, monkeypatch: 
     assert run_job(RETENTION) == Done(4)
     assert list(Execution.objects.values_list("pk", flat=True)) == [kept.pk]
     assert Housework.objects.get(name="retention").done == 4
+
+
+def test_leftovers_go(cast: Cast) -> None:
+    now = timezone.now()
+    for name, days in (("old", -1), ("new", 1)):
+        UserSession.objects.create(session_key=name, expire_date=now + timedelta(days=days))
+    for days in (40, 1):
+        Process.objects.create(role="host", pid=1, machine="here", ended_at=now - timedelta(days=days))
+    Process.objects.create(role="host", pid=2, machine="here")
+    assert remove_leftovers(Turn(10)) == Done(2)
+    assert UserSession.objects.get().session_key == "new"
+    assert Process.objects.count() == 2
 
 
 def test_a_turn_rests_for_twice_as_long_as_it_worked() -> None:
