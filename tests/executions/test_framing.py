@@ -10,6 +10,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from connectors.masking import Masker
 from executions.hosted_run import MAX_FRAME, ChannelBroken, HostedRun
 from executions.log import Line
 from executions.savepoints import Journal
@@ -29,7 +30,7 @@ class Wire:
         ours.setblocking(False)
         os.set_blocking(self.output_read, False)
         assignment = cast(Any, SimpleNamespace(id=uuid4()))
-        self.run = HostedRun("key", assignment, cast(Any, None), Journal(), ours, self.output_read)
+        self.run = HostedRun("key", assignment, cast(Any, None), Journal(), ours, self.output_read, Masker())
 
     def read(self) -> list[dict[str, Any]]:
         return list(self.run.read_frames())
