@@ -35,7 +35,7 @@ def ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ship:
             if text is not None:
                 kind, _, rest = stem.partition("_")
                 (folder / f"{rest}.{kind}.yaml").write_text(textwrap.dedent(text))
-        shipped_bundles._read_all.cache_clear()
+        shipped_bundles._read_all.cache_clear()  # read when it is next asked for
         return folder
 
     yield make

@@ -15,6 +15,8 @@ from records.kinds import kind_of
 from records.models import RecordIsReadonly
 from tests.bundles.conftest import SCRIPT, Ship, ship_tools
 from tests.cast import Cast
+from webhooks.models import Webhook
+from webhooks.operations import create_webhook, trash_webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -128,12 +130,35 @@ def test_a_deletion_frees_the_records_into_the_trash(cast: Cast, tools: object) 
     import_bundle("Tools", by=cast.root)  # its names are free
 
 
-def test_what_is_used_is_not_deleted(cast: Cast, tools: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_used_is_not_deleted(cast: Cast, ship: Ship) -> None:
+    ship_tools(ship)
     bundle = import_bundle("Tools", by=cast.root)
-    monkeypatch.setattr(bundles, "in_use", lambda pairs: [(("schedule", "nightly"), ("flow", "greet"))])
-    with pytest.raises(BundleInUse, match="the schedule 'nightly' uses the flow 'greet'"):
+    webhook = create_webhook(by=cast.root, name="doorbell", flow=flow("greet"))
+    with pytest.raises(BundleInUse, match="the webhook 'doorbell' uses the flow 'greet'"):
         delete_bundle(bundle, by=cast.root)
+    (folder := ship_tools(ship, "1.1")).joinpath("greet.flow.yaml").unlink()
+    (folder / "greet.flow.py").unlink()
+    with pytest.raises(BundleInUse):
+        update_bundle(bundle, by=cast.root)
     assert flow("greet").bundle == bundle
+    trash_webhook(webhook, by=cast.root)
+    delete_bundle(bundle, by=cast.root)
+
+
+def test_records_may_point_at_each_other(cast: Cast, ship: Ship) -> None:
+    ship_tools(
+        ship,
+        webhook_aaa="webhook:\n  name: aaa\n  flow_id_flow: {name: greet}\n",
+        webhook_bbb="webhook:\n  name: bbb\n  flow_id_flow: {name: mine}\n",
+    )
+    with pytest.raises(ValidationError, match="webhook 'bbb' needs the flow 'mine', which is not here"):
+        import_bundle("Tools", by=cast.root)
+    create_flow(by=cast.root, name="mine")
+    bundle = import_bundle("Tools", by=cast.root)
+    assert Webhook.objects.get(name="aaa").flow == flow("greet")
+    assert not bundle.is_dirty
+    delete_bundle(bundle, by=cast.root)
+    assert set(Webhook.objects.trashed().values_list("name", flat=True)) == {"aaa", "bbb"}
 
 
 def test_only_editors_update_open_and_delete(cast: Cast, tools: object) -> None:
