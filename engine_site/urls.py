@@ -14,6 +14,7 @@ urlpatterns = [
     path("flows/", include("flows.urls")),
     path("executions/", include("executions.urls")),
     path("inbox/", include("inbox.urls")),
+    path("", include("schedules.urls")),
     path("api/1/", include("engine_site.api")),
     path("api/latest/", include("engine_site.api")),  # behind its number: names lead to the last
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""App declaration of schedules. Offers its record types, and what workers do when schedules are due."""
+"""App declaration of schedules. Offers its record types, its housekeeping, and what workers do when they are due."""
 
 from django.apps import AppConfig
 
@@ -9,7 +9,7 @@ class SchedulesConfig(AppConfig):
 
     def ready(self) -> None:
         from executions.timers import offer_timer
-        from schedules import kinds  # noqa: F401  (offers its record types)
+        from schedules import jobs, kinds  # noqa: F401  (they offer work and record types)
         from schedules.tasks import run_schedules
 
         offer_timer(run_schedules)

@@ -35,6 +35,7 @@ class Scheduler(ScriptRecord):
 
     @property
     def configuration_schema(self) -> dict[str, Any] | None:
+        """The form of the configuration, as a JSON Schema."""
         return BUILT_IN[self.built_in].input_schema if self.built_in else self.input_schema
 
 

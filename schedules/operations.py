@@ -21,6 +21,7 @@ from executions.models import Execution
 from executions.reading import read_execution
 from projects import contents
 from projects.models import Project
+from records.cleaning import clean_moment
 from records.forms import find_faults, in_words
 from records.operations import save_record
 from schedules import live
@@ -33,6 +34,7 @@ from schedules.starting import write_down
 BACKFILL_AT_MOST = 1_000
 PREVIEWED = 10
 FIRST_ROLE = "Schedule"
+_UNCLEANED = ("project", "bundle", "scheduler", "flow", "created_by", "modified_by", "deleted_by")
 _TIMING = ("scheduler_id", "configuration", "time_zone")
 _ENGINES = ("enabled_at", "stopped_because", "iterations", "next_at", "execution_id", "created_by")
 
@@ -115,8 +117,11 @@ def _store(schedule: Schedule, *, by: Any, **fields: Any) -> Schedule:
     was_enabled, before = schedule.is_enabled and not is_new, _timing(schedule)
     places_before = set() if is_new else {schedule.project, schedule.flow.project}
     wanted = copy(schedule)
+    if isinstance(fields.get("ends_at"), str):  # from a flow
+        fields["ends_at"] = _moment(fields["ends_at"])
     for name, value in fields.items():
         setattr(wanted, name, value)
+    wanted.clean_fields(exclude=_UNCLEANED)
     wanted.created_by = wanted.created_by or by
     _check(wanted, by)
     turns = _timing(wanted) != before
@@ -141,6 +146,13 @@ def _store(schedule: Schedule, *, by: Any, **fields: Any) -> Schedule:
     elif schedule.scheduler.built_in:
         live.sleep(schedule)  # the jitter may be another
     return schedule
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return clean_moment(text)
+    except ValidationError as error:
+        raise ValidationError({"ends_at": error.messages}) from error
 
 
 def _lock(schedule: Schedule) -> None:

@@ -34,7 +34,7 @@ def create_scheduler(*, by: Any, project: Project | None = None, name: str, **fi
     if not fields.get("built_in") and "script" not in fields:
         fields = {"input_schema": BOILERPLATE_SCHEMA, **fields, "script": BOILERPLATE}
     _check(Scheduler(), fields)
-    return create_scripted(Scheduler, by=by, project=project, name=name, **fields)
+    return _marked(create_scripted(Scheduler, by=by, project=project, name=name, **fields))
 
 
 def save_scheduler(scheduler: Scheduler, *, by: Any, **fields: Any) -> Scheduler:
@@ -42,12 +42,12 @@ def save_scheduler(scheduler: Scheduler, *, by: Any, **fields: Any) -> Scheduler
     if fields.get("built_in", scheduler.built_in) != scheduler.built_in:
         raise ValidationError({"built_in": "A scheduler stays what it is. Create another one."})
     _check(scheduler, fields)
-    return save_scripted(scheduler, by=by, **fields)
+    return _marked(save_scripted(scheduler, by=by, **fields))
 
 
 def duplicate_scheduler(scheduler: Scheduler, *, by: Any, name: str | None = None) -> Scheduler:
     """Make a copy of the scheduler in its project under a new name."""
-    return duplicate_scripted(scheduler, ("built_in",), by=by, name=name)
+    return _marked(duplicate_scripted(scheduler, ("built_in",), by=by, name=name))
 
 
 def trash_scheduler(scheduler: Scheduler, *, by: Any) -> Scheduler:
@@ -62,6 +62,14 @@ def trash_scheduler(scheduler: Scheduler, *, by: Any) -> Scheduler:
 def restore_scheduler(scheduler: Scheduler, *, by: Any) -> Scheduler:
     """Take a scheduler out of the trash."""
     return contents.restore(scheduler, by=by)
+
+
+def _marked(scheduler: Scheduler) -> Scheduler:
+    """Take the mark of a faulty script from a scheduler that has none."""
+    if scheduler.built_in and scheduler.has_syntax_error:
+        scheduler.has_syntax_error = False
+        scheduler.save(update_fields=["has_syntax_error"])
+    return scheduler
 
 
 def _check(scheduler: Scheduler, fields: dict[str, Any]) -> None:

@@ -23,7 +23,6 @@ from schedules.policy import END_HAS_COME, ran_enough
 RESTART_SECONDS = 60.0  # after an end by error or cancel
 _LOCK = (LOCK_CLASS + 1, 0)
 _AT_ONCE = 100
-FIRINGS_KEPT_DAYS = 30
 
 # Without a live execution, and the last one ended long enough ago.
 _WITHOUT = """
@@ -48,24 +47,17 @@ WHERE e.type = 'SCHEDULE' AND e.ended_at IS NULL AND e.schedule_id IS NOT NULL A
 AND (s.id IS NULL OR NOT s.is_enabled OR s.deleted_at IS NOT NULL OR p.deleted_at IS NOT NULL)
 LIMIT %(most)s
 """
-_OLD = """
-DELETE FROM schedules_firing WHERE id IN (
-    SELECT id FROM schedules_firing
-    WHERE at < clock_timestamp() - %(days)s::float8 * interval '1 day' AND outcome <> 'queued'
-    ORDER BY at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-"""
 
 
 @transacted
 def supervise(rest: float = RESTART_SECONDS) -> None:
-    """Begin and end live executions where that is due, and forget old firings."""
+    """Begin and end live executions where that is due."""
     if not fetch("SELECT pg_try_advisory_xact_lock(%s, %s)", _LOCK)[0][0]:
         return  # another worker does it
     for (schedule_id,) in fetch(_WITHOUT, {"rest": rest, "most": _AT_ONCE}):
         _begin_again(schedule_id)
     if unwanted := [row[0] for row in fetch(_WITH, {"most": _AT_ONCE})]:
         live.cancel(unwanted)
-    fetch(_OLD, {"days": FIRINGS_KEPT_DAYS, "most": 1_000})
 
 
 def _begin_again(schedule_id: UUID) -> None:

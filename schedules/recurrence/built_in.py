@@ -267,7 +267,7 @@ BUILT_IN: dict[str, BuiltIn] = {
                     "rule": {
                         "type": "string",
                         "title": "Rule",
-                        "maxLength": 500,
+                        "maxLength": 300,
                         "description": "An RRULE of RFC 5545, hourly at most.",
                         "examples": ["FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"],
                     },

@@ -9,8 +9,12 @@ from django.utils import timezone
 
 from executions.lifecycle import Status
 from executions.models import Execution, Process
+from inbox.models import Message
+from inbox.operations import answer_message
+from projects.bundles import delete_bundle, import_bundle
+from schedules.helper import BUNDLE, start_helper
 from schedules.models import Firing, Schedule
-from schedules.operations import run_now
+from schedules.operations import run_now, trash_schedule
 from tests.executions.cluster import Fleet
 from tests.executions.stage import wait_until
 from tests.schedules.clockwork import Clockwork
@@ -119,3 +123,39 @@ def test_a_script_of_ones_own(clockwork: Clockwork, fleet: Fleet) -> None:
     children = Execution.objects.filter(parent__in=own)
     assert [each.input_value for each in children] == [{"a": 1}] * 2
     assert {(each.flow_id, each.starter_kind) for each in children} == {(schedule.flow_id, "schedule")}
+
+
+def test_the_helper_flow_asks_and_makes_a_schedule(clockwork: Clockwork, fleet: Fleet) -> None:
+    fleet.have(workers=1, slots=4)
+    root, flow = clockwork.cast.root, clockwork.flow()
+    bundle = import_bundle(BUNDLE, by=root)
+    try:
+        helper = start_helper(flow, by=root)
+        assert helper is not None
+
+        def answer(subject: str, **response: object) -> None:
+            asked = Message.objects.filter(execution=helper, is_submitted=False, closed_at=None)
+            message = wait_until(asked.first, f"it asked {subject!r}")
+            assert subject in message.subject
+            answer_message(message, response, by=root)
+
+        answer(f"Schedule {flow.name}", name="by helper", when="Daily", next=True)
+        wrong = {"configuration": {"time": "25:00"}, "time_zone": "UTC", "overlap": "skip", "create": True}
+        answer("Daily", **wrong)
+        asked = Message.objects.filter(execution=helper, is_submitted=False, closed_at=None)
+        again = wait_until(asked.first, "it asked again")
+        assert "no time of day" in str(again.body), again.body
+        answer("Daily", **{**wrong, "configuration": {"time": "08:30"}})
+        wait_until(
+            lambda: Execution.objects.filter(pk=helper.pk, ended_at__isnull=False).exists(), "it ended"
+        )
+        helper.refresh_from_db()
+        assert helper.status == Status.ENDED_SUCCESS, helper.message
+        made = Schedule.objects.get(name="by helper")
+        clockwork.made.append(made.pk)
+        assert (made.flow, made.project, made.is_enabled) == (flow, flow.project, True)
+        assert made.configuration == {"time": "08:30"} and made.created_by == root
+    finally:
+        for each in Schedule.objects.filter(name="by helper"):
+            trash_schedule(each, by=root)
+        delete_bundle(bundle, by=root)
