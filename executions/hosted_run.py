@@ -28,6 +28,7 @@ MAX_FRAME = 64 * 1024 * 1024
 _LOG_PREFIX = b'{"log"'
 _ESCAPED_NUL = b"\\u0000"
 _MAX_SEQ = 2**31 - 1
+_SHOWN = ("execution.set_output", "message.create")  # calls that show something to people
 
 
 class ChannelBroken(Exception):
@@ -112,8 +113,8 @@ class HostedRun:
         """Return the call in a frame. Raises ChannelBroken when it is none."""
         try:
             call, arguments = str(frame["call"]), dict(frame.get("args") or {})
-            if self._masker and (call == "execution.set_output" or arguments.get("type") == "execution"):
-                arguments = self._masker.value(arguments)  # what executions show of themselves
+            if self._masker and (call in _SHOWN or arguments.get("type") == "execution"):
+                arguments = self._masker.value(arguments)
             return Request(
                 number=int(frame["n"]),
                 call=call,

@@ -71,10 +71,10 @@ def flow_run_options(request: HttpRequest, flow_id: UUID) -> HttpResponse:
 def _begin(
     request: HttpRequest, flow: Flow, form: dict[str, Any], inputs: Any, options: dict[str, Any] | None
 ) -> HttpResponse:
-    is_remembered = options is not None
-    if request.GET.get("mode") == "dev":
-        options = {"orphan": True, **(options or {}), "is_productive": False}
-    is_open = "options" in request.GET
+    is_remembered, is_open = options is not None, "options" in request.GET
+    is_dev = request.GET.get("mode") == "dev"
+    if is_dev or (options is not None and not is_open):  # the button that was pressed says so
+        options = {"orphan": True, **(options or {}), "is_productive": not is_dev}
     return _draw(request, flow, form, inputs, options, is_open=is_open, is_remembered=is_remembered)
 
 

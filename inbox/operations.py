@@ -41,7 +41,8 @@ class MessageClosed(Conflict):
     """Nobody waits for an answer any more."""
 
     def __init__(self, message: Message) -> None:
-        why = "its time is over" if message.state == "expired" else "its execution has ended"
+        whys = {"expired": "its time is over", "closed": "its execution has ended"}
+        why = whys.get(message.state, "it was deleted")
         super().__init__(f"“{message.subject}” is closed: {why}. Your answer was not stored.")
 
 
@@ -118,7 +119,10 @@ def answer_message(message: Message, response: Any, *, by: Any) -> Message:
     answer, faults = check_answer(message.body, response)
     if faults:
         raise ValidationError({"response": in_words(faults, "response")}, code="input_invalid")
-    _store_answer(message.pk, answer, by)
+    try:
+        _store_answer(message.pk, answer, by)
+    except Message.DoesNotExist:
+        raise MessageClosed(message) from None
     message.refresh_from_db()
     return message
 

@@ -46,6 +46,8 @@ def handler(system, this, inputs):
     os.write(2, (secret + '\\n').encode())
     this.set_output(secret=secret, inside=[secret])
     this.save(message='it is ' + secret)
+    form = {'properties': {'a': {'type': 'string', 'default': secret, 'description': secret}}}
+    this.message('about ' + secret, message='it is ' + secret, body=form, wait=False)
     try:
         raise ValueError(secret)
     except ValueError:

@@ -10,7 +10,7 @@ from executions.flow_calls import CallRefused, Parked
 from executions.lifecycle import Status
 from executions.models import Execution, Wait
 from tests.executions.hosts import FAILURE, SUCCESS, StandIn
-from tests.executions.stage import Stage, in_threads
+from tests.executions.stage import Stage, in_threads, wait_until
 
 Hosts = Callable[..., StandIn]
 ROUNDS = 16
@@ -146,4 +146,4 @@ def test_a_waiter_on_another_host_is_told(stage: Stage, hosts: Hosts) -> None:
     host.wait_for(waiter, target)
     other.end(target)
     assert is_woken(waiter)
-    assert host.lease.notes(), "its host was not notified"
+    wait_until(host.lease.notes, "its host was notified")

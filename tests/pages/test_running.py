@@ -166,11 +166,13 @@ def test_the_last_choice_is_remembered_without_what_is_secret_or_meant_once(cast
     run(client, asks, **chosen)
     kept = RunChoice.objects.get()
     assert kept.inputs == {"day": "2030-01-31", "copies": 3}
-    again = sent(client, asks)
+    again = sent(client, asks, "?options")
     assert (again["inputs.day"], again["inputs.token"], again["options.priority"]) == ("2030-01-31", "", "7")
     assert (again["options.name"], again["options.scheduled_for"]) == ("", "")
     assert (again["options.is_productive"], "options.orphan" in again) == ("1", False)
     assert "As you ran it last" in client.get(address(asks)).text
+    # Without a look at the options, the button that was pressed says which mode it is.
+    assert [sent(client, asks, query)["options.is_productive"] for query in ("", "?mode=dev")] == ["0", "1"]
     assert sent(client, asks, "?fresh")["inputs.day"] == ""
     assert "As you ran it last" not in browser_of(cast.bob).get(address(asks)).text
 
