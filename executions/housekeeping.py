@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,19 +84,26 @@ def all_jobs() -> list[Job]:
 
 
 def run_job(job: Job, turn: Turn | None = None) -> Done:
-    """Do a job now and write down what it did. Raises what it raises."""
+    """Do a job now and write down what it did, or why it failed. Raises what it raises."""
     began = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
     try:
         done = job.work(turn or Turn(job.every_seconds / 2))
+    except Exception as error:
+        with suppress(Error):  # the database may be what failed
+            _note(job, Done(0, note=f"It failed: {' '.join(str(error).split())[:200]}"), began)
+        raise
     finally:
-        if connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("RESET statement_timeout")
+        with suppress(Error), connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+    _note(job, done, began)
+    return done
+
+
+def _note(job: Job, done: Done, began: float) -> None:
     next_in = SOON_SECONDS if done.has_more else job.every_seconds
     fetch(_NOTE, {"name": job.name, "next_in": next_in, "took": time.monotonic() - began, **vars(done)})
-    return done
 
 
 _NOTE = """

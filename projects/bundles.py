@@ -54,16 +54,18 @@ def import_bundle(name: str, *, by: Any, project: Project | None = None, is_read
     """
     shipped = _shipped(name)
     place = project or Project.default()
-    bundle = Bundle(name=shipped.name, project=place, is_readonly=is_readonly, created_by=by)
-    require(by, Operation.CREATE, bundle)
-    if Bundle.objects.filter(name=name).exists():
-        words = f"The bundle {name!r} is imported already. Update it instead."
-        raise ValidationError({"name": ValidationError(words, code=NAME_TAKEN)})
-    if taken := [document.key for document in shipped.documents if _find(document) is not None]:
-        words = f"There are records of these names already: {words_of(taken)}. Rename or delete them first."
-        raise ValidationError({"name": ValidationError(words, code=NAME_TAKEN)})
+    require(by, Operation.CREATE, Bundle(project=place))
     with transaction.atomic():
-        bundle.save()
+        fields = {"project": place, "is_readonly": is_readonly, "created_by": by}
+        bundle, is_new = Bundle.objects.get_or_create(name=name, defaults=fields)
+        if not is_new:
+            words = f"The bundle {name!r} is imported already. Update it instead."
+            raise ValidationError({"name": ValidationError(words, code=NAME_TAKEN)})
+        if taken := [document.key for document in shipped.documents if _find(document) is not None]:
+            words = (
+                f"There are records of these names already: {words_of(taken)}. Rename or delete them first."
+            )
+            raise ValidationError({"name": ValidationError(words, code=NAME_TAKEN)})
         for document in shipped.documents:
             _store(document, None, bundle, by)
         _note(bundle, shipped, by)

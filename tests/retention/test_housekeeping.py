@@ -48,6 +48,19 @@ def test_what_is_left_is_done_soon() -> None:
     assert Housework.objects.get().next_at - timezone.now() < timedelta(seconds=10)
 
 
+def test_a_failure_is_written_down_and_tried_again_in_time() -> None:
+    def trips(turn: Turn) -> Done:
+        raise ValueError("over the carpet")
+
+    offer_jobs(Job("dusting", 600, "Dusts.", trips))
+    due("dusting")
+    with pytest.raises(ValueError):
+        run_due()
+    row = Housework.objects.get()
+    assert row.note == "It failed: over the carpet"
+    assert row.next_at > timezone.now() + timedelta(minutes=9)
+
+
 def test_it_can_be_asked_for(cast: Cast) -> None:
     offer_jobs(Job("dusting", 600, "Dusts.", lambda turn: Done(0)))
     request_run("dusting", by=cast.root)
