@@ -68,6 +68,19 @@ def write_value(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def write_yaml(value: Any) -> str:
+    """Return a value as the YAML text that people edit; `read_value` reads it back."""
+    text = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=True, width=110)
+    return text.removesuffix("...\n")  # marks the end of a value that stands alone
+
+
+class _Dumper(yaml.SafeDumper):
+    """YAML without aliases, which are not read here."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",

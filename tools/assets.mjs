@@ -12,7 +12,7 @@ const vendor = join(root, "static", "vendor");
 // Icons of Tabler that templates and scripts name; a name that is missing here shows as an empty box.
 const OUTLINE = `
 activity adjustments-horizontal alert-circle alert-triangle api arrow-back-up arrow-down arrow-left arrow-narrow-right
-arrow-right arrow-up arrows-maximize arrows-split ban bell binary-tree book bookmark braces brand-python bug calendar-clock
+arrow-right arrow-up arrows-maximize arrows-split ban bell binary-tree book bookmark braces brackets-contain brand-python bug calendar-clock
 calendar-event calendar-time camera chart-bar check checks chevron-down chevron-left chevron-right chevron-up
 chevrons-down circle circle-check circle-dashed circle-x clipboard clock clock-play clock-pause code columns copy
 corner-down-right cpu database device-desktop device-floppy dots dots-vertical download edit

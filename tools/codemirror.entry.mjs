@@ -6,6 +6,7 @@ export {
 export { defaultKeymap, history, historyKeymap, indentWithTab, toggleComment } from "@codemirror/commands";
 export { json } from "@codemirror/lang-json";
 export { globalCompletion, localCompletionSource, python, pythonLanguage } from "@codemirror/lang-python";
+export { yaml } from "@codemirror/lang-yaml";
 export {
   HighlightStyle, bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit, syntaxHighlighting, syntaxTree,
 } from "@codemirror/language";

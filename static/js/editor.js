@@ -1,4 +1,4 @@
-// <code-editor language="python|json" [readonly] [mark="12"]> turns the textarea inside it into a CodeMirror editor.
+// <code-editor language="python|json|yaml" [readonly] [mark="12"]> turns the textarea inside it into a CodeMirror editor.
 // The textarea keeps the value, so forms work with and without scripts. Emits "edit" when the person changes something.
 import * as cm from "../vendor/codemirror.js";
 import { flowCompletions, flowHover } from "./editor_words.js";
@@ -66,6 +66,7 @@ const marks = StateField.define({
 
 function language(name) {
   if (name === "json") return [cm.json()];
+  if (name === "yaml") return [cm.yaml(), cm.indentUnit.of("  ")];
   if (name !== "python") return [];
   const words = [cm.localCompletionSource, cm.globalCompletion, flowCompletions].map((source) => cm.pythonLanguage.data.of({ autocomplete: source }));
   return [cm.python(), words, flowHover(cm), cm.indentUnit.of("    ")];
