@@ -5,6 +5,8 @@ export const WORDS = {
   this: [
     ["flow", "(name, inputs=None, wait=True, **inputs)", "Starts a flow as a child and, unless wait=False, waits for it. Unknown keywords become inputs."],
     ["script", "(script, inputs=None, wait=True, **inputs)", "Starts a script given as text as a child."],
+    ["using", "(wrapper, **inputs)", "Starts through a wrapper: this.using('retry', max_tries=3).flow('name')."],
+    ["start_child", "(inputs=None, wait=True, **inputs)", "In a wrapper: starts what it wraps."],
     ["wait", "(*executions, return_when=…)", "Waits for children; all of them unless return_when says otherwise."],
     ["wait_for", "(*executions, return_when=…)", "Waits for the executions given and returns them."],
     ["run", "(wait=True)", "Runs an execution that was made with run=False."],
@@ -28,6 +30,10 @@ export const WORDS = {
   system: [
     ["flow", "(name)", "A flow by name or id; with fields, makes or changes it."],
     ["flows", "(filter_=None)", "All flows that match the filter."],
+    ["setting", "(name)", "A setting by name or id: its value, and its lock."],
+    ["settings", "(filter_=None)", "All settings that match the filter."],
+    ["wrapper", "(name)", "A wrapper by name or id; with fields, makes or changes it."],
+    ["wrappers", "(filter_=None)", "All wrappers that match the filter."],
     ["project", "(name)", "A project by name or id."],
     ["projects", "(filter_=None)", "All projects that match the filter."],
     ["execution", "(id)", "An execution by its id."],
@@ -47,6 +53,8 @@ export const WORDS = {
     ["Execution", "", "The type of this."],
     ["ReturnWhen", "", "When waiting for several executions is over."],
     ["DependencyFailedError", "", "A child that was waited for failed; .execution is the child."],
+    ["LockTimeoutError", "", "A lock was not free in time."],
+    ["LockDeadlockError", "", "The wait for a lock would never be over; data['circle'] names those who wait for each other."],
     ["ResourceNotFoundError", "", "No record has this name or id."],
     ["MessageResponseTimeoutError", "", "Nobody answered a message in time."],
     ["TimeoutExceededError", "", "Something took longer than allowed."],

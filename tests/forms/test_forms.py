@@ -9,9 +9,11 @@ import pytest
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from records.forms import check_answer, check_form, find_faults, in_words, read, read_answer, render, switch
-from records.texts import markdown, read_value
+from records.texts import markdown, read_value, write_yaml
 
 PERSON: dict[str, Any] = {
     "type": "object",
@@ -369,3 +371,29 @@ def test_markdown_does_no_harm():
 def test_texts_that_are_refused(text):
     with pytest.raises(ValidationError):
         read_value(text)
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+    lambda parts: (
+        st.lists(parts, max_size=4) | st.dictionaries(st.text("abc: -#'\"\n1", max_size=6), parts, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_JSON)
+def test_what_is_written_in_yaml_is_read_again(value: Any) -> None:
+    assert read_value(write_yaml(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value", ["2030-01-31", "yes", "1:30", "1_000", "0x1f", "~", "", " x ", "a: b", "'", '"q"', "…"]
+)
+def test_texts_that_look_like_something_else_stay_texts(value: str) -> None:
+    assert read_value(write_yaml(value)) == value
