@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -14,11 +15,18 @@ from access.permissions import visible
 from engine_site import chart, figures
 from executions.models import Execution
 from flows.models import Flow
-from projects.models import Project
+from projects.models import Project, Setting
 from records import forms
 
 LATEST_SHOWN = 12
 HITS_PER_TYPE = 6
+# What the search looks for: the word above the hits, their icon, and the page that shows one.
+_SEARCHED: list[tuple[type[Model], str, str, str]] = [
+    (Flow, "Flows", "code", "flow-detail"),
+    (Setting, "Settings", "variable", "setting-detail"),
+    (Project, "Projects", "folder", "project-detail"),
+    (Execution, "Executions", "", "execution-detail"),
+]
 
 
 @require_GET
@@ -62,7 +70,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page
 def search(request: HttpRequest) -> HttpResponse:
-    """Find flows and projects by a part of their name, executions by its beginning, any of them by id."""
+    """Find flows, settings and projects by a part of their name, executions by its beginning, any of them by id."""
     text = request.GET.get("q", "").strip()
     context = {"text": text, "groups": _hits(request, text) if text else []}
     if request.headers.get("HX-Request"):
@@ -71,41 +79,27 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _hits(request: HttpRequest, text: str) -> list[dict[str, Any]]:
-    flows = (
-        visible(request.user, Flow.objects.alive())
-        .select_related("project")
-        .only("id", "name", "project__name")
-    )
-    projects = visible(request.user, Project.objects.alive()).only("id", "name")
-    executions = visible(request.user, Execution.objects.alive()).only("id", "name", "status", "created_at")
+    """Return what is found, by type: by a part of the name, executions by its beginning (only that has an index)."""
     try:
         wanted: UUID | None = UUID(text)
     except ValueError:
         wanted = None
-    if wanted:
-        flows = flows.filter(pk=wanted)
-        projects = projects.filter(pk=wanted)
-        executions = executions.filter(pk=wanted)
-    else:
-        flows = flows.filter(name__icontains=text).order_by("name")
-        projects = projects.filter(name__icontains=text).order_by("name")
-        # By its beginning: only that has an index, and there may be millions.
-        executions = executions.filter(name__startswith=text).order_by("name", "-id")
-    found = [
-        {"word": "Flows", "icon": "code", "page": "flow-detail", "hits": list(flows[:HITS_PER_TYPE])},
-        {
-            "word": "Projects",
-            "icon": "folder",
-            "page": "project-detail",
-            "hits": list(projects[:HITS_PER_TYPE]),
-        },
-        {
-            "word": "Executions",
-            "icon": "",
-            "page": "execution-detail",
-            "hits": list(executions[:HITS_PER_TYPE]),
-        },
-    ]
+    found = []
+    for model, word, icon, view in _SEARCHED:
+        rows = visible(request.user, model._default_manager.filter(deleted_at=None))
+        if wanted:
+            rows = rows.filter(pk=wanted)
+        elif model is Execution:
+            rows = rows.filter(name__startswith=text).order_by("name", "-id")
+        else:
+            rows = rows.filter(name__icontains=text).order_by("name")
+        if model is Execution:
+            rows = rows.only("id", "name", "status", "created_at")
+        elif model is Project:
+            rows = rows.only("id", "name")
+        else:
+            rows = rows.select_related("project").only("id", "name", "project__name")
+        found.append({"word": word, "icon": icon, "page": view, "hits": list(rows[:HITS_PER_TYPE])})
     return [group for group in found if group["hits"]]
 
 

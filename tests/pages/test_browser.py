@@ -1,13 +1,20 @@
 """The scripts of the pages in a real browser: editor, keyboard, dialogs, a phone's window, no errors on the console."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect, sync_playwright
 
+from executions.models import Execution, Lock
+from executions.operations import Start, start_execution
 from flows.operations import create_flow
+from projects.models import Setting
+from projects.setting import create_setting
 from tests.cast import PASSWORD, make_cast
 from tests.conftest import CHROMIUM
 
@@ -51,6 +58,16 @@ def flows(transactional_db: None) -> dict[str, Any]:
         name: create_flow(by=cast.alice, project=cast.workshop, name=name, script=SCRIPT)
         for name in ("alpha", "beta")
     }
+
+
+@pytest.fixture
+def setting(flows: dict[str, Any]) -> Setting:
+    """A setting whose lock an execution holds."""
+    cast = make_cast()
+    made = create_setting(by=cast.alice, project=cast.workshop, name="limits", value={"rows": 100})
+    holder = start_execution(Start(flow=flows["alpha"]), by=cast.alice, origin=Execution.Origin.USER)[0]
+    Lock.objects.create(setting=made, execution=holder, since=timezone.now())
+    return made
 
 
 @pytest.fixture
@@ -191,3 +208,33 @@ def test_every_page_fits_a_phone_and_says_no_error(window, flows):
     expect(page.get_by_role("link", name="Live monitor")).not_to_be_in_viewport()
     expect(page.locator(":focus")).to_have_attribute("aria-label", "Menu")
     assert alice.unexpected() == []
+
+
+def test_a_setting_is_edited_and_its_lock_followed(setting, window):
+    made = window()
+    made.open(reverse("setting-detail", args=[setting.pk]))
+    page = made.page
+    expect(page.locator(".cm-content")).to_contain_text("rows: 100")
+    expect(page.locator("#lock")).to_contain_text("held")
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("rows: 1: 2")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("alert")).to_contain_text("neither JSON nor YAML")
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("rows: 7")
+    page.keyboard.press("Control+s")
+    expect(page.locator(".toast")).to_contain_text("Saved.")
+    page.get_by_role("link", name="JSON", exact=True).click()
+    expect(page.locator(".cm-content")).to_contain_text('"rows": 7')
+    # The card asks again every other second; what is gone from the table goes from the page.
+    with ThreadPoolExecutor(1) as other:
+        other.submit(release, setting).result()
+    expect(page.locator("#lock")).to_contain_text("free")
+    assert [error for error in made.unexpected() if "422" not in error] == []
+
+
+def release(setting: Setting) -> None:
+    Lock.objects.filter(setting=setting).delete()
+    connection.close()
