@@ -298,7 +298,7 @@ class Execution(models.Model):
 
 
 class Transition(models.Model):
-    """One change of an execution's status, kept for ever: history, and the means to catch up on missed news."""
+    """One change of an execution's status, kept with it: history, and the means to catch up on missed news."""
 
     id = models.BigAutoField(primary_key=True)
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="transitions", db_index=False)
