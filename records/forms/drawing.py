@@ -1,4 +1,4 @@
-"""What a form is drawn from: the schema and its value as a tree of `Field`s. Knows grammar and names, checks nothing."""
+"""What a form is drawn from: the schema and its value as a tree of `Field`s. Nothing is checked here."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
