@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.engine import Engine, Rest
-from tests.connections.servers import Web, as_json, postgres
+from tests.connections.servers import Web, as_json, postgres, web
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "web"]
 
 
 @pytest.fixture(scope="package")
@@ -34,8 +34,6 @@ def admin(engine: Engine) -> Rest:
 
 
 @pytest.fixture(scope="package")
-def site() -> Iterator[str]:
+def site(web: Web) -> str:
     """A web site on loopback, in place of the one that the examples name."""
-    web = Web()
-    yield web.page("/", as_json({"hello": "world"}))
-    web.stop()
+    return web.page("/", as_json({"hello": "world"}))

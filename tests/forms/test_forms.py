@@ -234,9 +234,6 @@ def test_moments_take_the_zone_of_the_person():
     value, faults = read(PERSON, post(name="Ada", color="0", moment="2030-07-01T08:30", at="08:30", **zone))
     assert faults == []
     assert (value["moment"], value["at"]) == ("2030-07-01T08:30:00+02:00", "08:30:00+09:00")
-    # Without scripts the form shows both in UTC, and they read as the same moments again.
-    again = read(PERSON, Fields(render(PERSON, value)).sent)[0]
-    assert (again["moment"], again["at"]) == ("2030-07-01T06:30:00+00:00", "23:30:00+00:00")
     nowhere = post(name="Ada", color="0", moment="2030-07-01T08:30", **{"moment?zone": "../../etc"})
     assert read(PERSON, nowhere)[0]["moment"] == "2030-07-01T08:30:00+00:00"
 
