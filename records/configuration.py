@@ -21,7 +21,6 @@ from records.models import ManualValue
 logger = logging.getLogger("engine.configuration")
 
 FRESH_SECONDS = 5.0  # what was read from the table is used for this long
-_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 Parse = Callable[[str], Any]  # the text of a value -> the value. Raises ValueError saying what to give.
 
@@ -64,13 +63,6 @@ class Choice:
         return text
 
 
-def truth(text: str) -> bool:
-    """Read true or false."""
-    if text.lower() not in _TRUE | _FALSE:
-        raise ValueError("Give true or false.")
-    return text.lower() in _TRUE
-
-
 def short_text(given: str) -> str:
     """Read a text of up to 200 characters."""
     if not 0 < len(given) <= 200:
@@ -109,8 +101,6 @@ class Option:
     @property
     def choices(self) -> tuple[str, ...]:
         """The texts to choose from; empty when there are too many to name."""
-        if self.parse is truth:
-            return ("true", "false")
         return self.parse.values if isinstance(self.parse, Choice) else ()
 
     @property
