@@ -56,7 +56,9 @@ def _part(kind: ConnectionType, value: Inputs, path: Path) -> tuple[Inputs, Inpu
     for name, each in value.items():
         here = (*path, name)
         if isinstance(each, dict) and not (len(here) == 1 and name in kind.WHOLE):
-            shown[name], inner = _part(kind, each, here)
+            rest, inner = _part(kind, each, here)
+            if rest or not inner:
+                shown[name] = rest
             if inner:
                 hidden[name] = inner
         elif each not in (None, "", MASK) and is_secret(kind, here):

@@ -118,7 +118,10 @@ def make_ready(type_name: str, stored: Stored | None, inputs: Inputs, secret_inp
         raise InputRefused("\n".join(in_words(faults, "inputs")))
     if stored and stored.secrets:
         _keep_at_home(stored, kind.targets(own), kind.targets(merged))
-    return Ready(kind, merged, merge(stored.secrets if stored else {}, part(kind, merged)[1]))
+    secrets = merge(stored.secrets if stored else {}, part(kind, merged)[1])
+    if merged.pop("trial", False):
+        merged = kind.trial(merged)
+    return Ready(kind, merged, secrets)
 
 
 def _keep_at_home(stored: Stored, home: set[str], targets: set[str]) -> None:

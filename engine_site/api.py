@@ -18,6 +18,7 @@ from connectors import api as connectors
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
 from executions import api as executions
+from executions import connection_api as connections
 from executions import control_api as control
 from flows import api as flows
 from inbox import api as inbox
@@ -68,6 +69,7 @@ urlpatterns = [
     *users.urlpatterns,
     *roles.urlpatterns,
     *audit.urlpatterns,
+    *connections.urlpatterns,
     *control.urlpatterns,  # before the addresses of records, whose last part may be anything
     *projects.urlpatterns,
     *flows.urlpatterns,

@@ -12,6 +12,7 @@ urlpatterns = [
     path("configuration/", include("engine_site.configuration_views")),
     path("bundles/", include("projects.bundle_urls")),
     path("flows/", include("flows.urls")),
+    path("connectors/", include("connectors.urls")),
     path("settings/", include("projects.setting_urls")),
     path("executions/", include("executions.urls")),
     path("inbox/", include("inbox.urls")),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from access.pages import json_error, page
 from access.permissions import visible
+from connectors.models import Connector
 from engine_site import chart, figures
 from executions.models import Execution
 from flows.models import Flow
@@ -23,6 +24,7 @@ HITS_PER_TYPE = 6
 # What the search looks for: the word above the hits, their icon, and the page that shows one.
 _SEARCHED: list[tuple[type[Model], str, str, str]] = [
     (Flow, "Flows", "code", "flow-detail"),
+    (Connector, "Connectors", "plug", "connector-detail"),
     (Setting, "Settings", "variable", "setting-detail"),
     (Project, "Projects", "folder", "project-detail"),
     (Execution, "Executions", "", "execution-detail"),
@@ -70,7 +72,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page
 def search(request: HttpRequest) -> HttpResponse:
-    """Find flows, settings and projects by a part of their name, executions by its beginning, any of them by id."""
+    """Find records by a part of their name, executions by its beginning, any of them by id."""
     text = request.GET.get("q", "").strip()
     context = {"text": text, "groups": _hits(request, text) if text else []}
     if request.headers.get("HX-Request"):

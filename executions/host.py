@@ -669,9 +669,7 @@ class Host:
 
     def _connect(self, given: list[Assignment]) -> None:
         """Carry these connections out."""
-        paused = [each.id for each in given if each.pause_requested]
-        gone = hosting.pause(self.lease.id, paused) if paused else []
-        for needs in read_needs([each for each in given if each.id not in gone], self.masks):
+        for needs in read_needs(given, self.masks):
             assignment, run = needs.assignment, self.connections.begin(needs)
             if assignment.cancel_requested:
                 self._stop_connection(run, Reason.CANCELLED)

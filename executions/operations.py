@@ -421,6 +421,12 @@ def like(execution: Execution, *, by: Any) -> Start:
     )
 
 
+def try_connector(connector: Connector, *, by: Any, origin: str) -> Execution:
+    """Start a connection that does something harmless, to see whether the connector works."""
+    start = Start(connector=connector, inputs={"trial": True}, name=f"Test of {connector.name}")
+    return start_execution(start, by=by, origin=origin)[0]
+
+
 def secret_inputs_of(execution: Execution) -> Inputs:
     """Return the secret inputs of a connection. Raises ValidationError when they cannot be opened any more."""
     if not execution.sealed_inputs:

@@ -43,12 +43,17 @@ def pause_execution(execution: Execution, *, by: Any) -> Execution:
         raise CannotPause(f"{execution.name!r} was not started yet; there is nothing to pause.")
     if execution.cancel_requested_at and execution.status != Status.PAUSED:
         raise CannotPause(f"The end of {execution.name!r} was asked for; it cannot be paused any more.")
+    if execution.status == Status.RUNNING and execution.script_id is None:
+        raise CannotPause(f"{execution.name!r} is under way and cannot be paused; it can be cancelled.")
     return execution
 
 
 @transacted
 def pause_executions(ids: list[UUID]) -> list[UUID]:
-    """Pause these executions and their trees; returns the ids of those that are alive."""
+    """Pause these executions and their trees; returns the ids of those that are alive.
+
+    What runs without a script, a connection, comes to its end first.
+    """
     tree = living_tree(ids)
     if not tree:
         return []
@@ -63,7 +68,7 @@ def pause_executions(ids: list[UUID]) -> list[UUID]:
     flagged = fetch(
         """UPDATE executions_execution SET pause_requested_at = clock_timestamp(), version = version + 1
         WHERE id = ANY(%s) AND host_id IS NOT NULL AND pause_requested_at IS NULL AND cancel_requested_at IS NULL
-        RETURNING id, host_id""",
+        AND script_id IS NOT NULL RETURNING id, host_id""",
         (tree,),
     )
     announce([row[0] for row in flagged])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from executions import control_views, monitor_views, savepoint_views, views
+from executions import connection_views, control_views, monitor_views, savepoint_views, views
 
 urlpatterns = [
     path("", monitor_views.monitor_page, name="execution-monitor"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("bulk", monitor_views.monitor_bulk, name="execution-bulk"),
     path("maintenance/start", control_views.maintenance_start, name="maintenance-start"),
     path("maintenance/end", control_views.maintenance_end, name="maintenance-end"),
+    path("connector/<uuid:connector_id>/test", connection_views.connector_test, name="connector-test"),
+    path("connector/<uuid:connector_id>/run", connection_views.connector_run, name="connector-run"),
     path("<uuid:execution_id>/", views.execution_detail, name="execution-detail"),
     path("<uuid:execution_id>/drawer", views.execution_drawer, name="execution-drawer"),
     path("<uuid:execution_id>/children", views.execution_children, name="execution-children"),

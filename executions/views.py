@@ -38,6 +38,7 @@ TABS = (
     ("transitions", "Transitions", "history"),
     ("script", "Script", "code"),
 )
+_OF_SCRIPTS = {"children", "savepoints", "script"}  # tabs of what has a script
 CHILDREN_AT_ONCE = 100
 TRANSITIONS_SHOWN = 1_000
 INTERRUPTIONS = (Reason.HOST_LOST, Reason.CRASHED, Reason.PUT_DOWN)
@@ -49,9 +50,10 @@ _MINI_ROWS = 8
 def execution_detail(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """Show one execution; `?tab=` chooses the tab."""
     execution = _find(request, execution_id)
+    tabs = [each for each in TABS if execution.script_id or each[0] not in _OF_SCRIPTS]
     tab = request.GET.get("tab", "overview")
-    tab = tab if tab in {name for name, _, _ in TABS} else "overview"
-    context = _header(request, execution) | {"tab": tab, "tabs": TABS}
+    tab = tab if tab in {name for name, _, _ in tabs} else "overview"
+    context = _header(request, execution) | {"tab": tab, "tabs": tabs}
     context |= _READ_TAB[tab](request, execution)
     template = "executions/detail_parts.html" if request.headers.get("X-Live") else "executions/detail.html"
     return render(request, template, context)
@@ -68,7 +70,7 @@ def execution_drawer(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, execution_id: UUID) -> Execution:
     executions = Execution.objects.select_related(
-        "project", "flow", "flow__project", "script", "created_by", "host", "deleted_by"
+        "project", "flow", "flow__project", "connector", "script", "created_by", "host", "deleted_by"
     )
     return visible_or_404(request, executions.defer("flow__script"), execution_id)
 
@@ -101,7 +103,9 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
 def _can_pause(execution: Execution) -> bool:
     """Tell whether it lives, was started, and nobody asked for its pause or its end yet."""
     is_wished = execution.pause_requested_at or execution.cancel_requested_at
-    return not (execution.is_ended or is_wished or execution.status in (Status.CREATED, Status.PAUSED))
+    is_under_way = execution.status == Status.RUNNING and execution.script_id is None  # a connection
+    is_at_rest = execution.is_ended or execution.status in (Status.CREATED, Status.PAUSED)
+    return not (is_at_rest or is_wished or is_under_way)
 
 
 def _can_resume(execution: Execution) -> bool:

@@ -93,15 +93,18 @@ def _in_the_queue(execution: Execution) -> Why:
         return Why(words, until=found.started_at, is_stuck=True)
     fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
     hosts = Process.objects.filter(role=Process.Role.HOST, ended_at=None, heartbeat_at__gt=fresh)
-    slots = hosts.aggregate(slots=Sum("slots"))["slots"] or 0
+    is_connection = execution.script_id is None
+    what = "connections" if is_connection else "slots"
+    slots = hosts.aggregate(room=Sum(what))["room"] or 0
     if not slots:
         return Why(
             "It is queued, and no worker is alive to take it. Start one with “manage.py worker”.",
             is_stuck=True,
         )
-    busy = Execution.objects.filter(status=Status.RUNNING).count()
+    alike = Execution.objects.filter(script__isnull=is_connection)
+    busy = alike.filter(status=Status.RUNNING).count()
     ahead = (
-        Execution.objects.filter(
+        alike.filter(
             Q(priority__gt=execution.priority)
             | Q(priority=execution.priority, ready_at__lt=execution.ready_at),
             status=Status.QUEUED,
@@ -111,8 +114,8 @@ def _in_the_queue(execution: Execution) -> Why:
     )
     place = "it is next" if ahead == 0 else f"{ahead:,}{'+' if ahead == _COUNTED_AHEAD else ''} ahead of it"
     if busy >= slots:
-        return Why(f"It is queued: all slots of the workers are busy ({busy:,} of {slots:,}); {place}.")
-    return Why(f"It is queued: {busy:,} of {slots:,} slots of the workers are busy; {place}.")
+        return Why(f"It is queued: all {what} of the workers are busy ({busy:,} of {slots:,}); {place}.")
+    return Why(f"It is queued: {busy:,} of {slots:,} {what} of the workers are busy; {place}.")
 
 
 _WHEN = {

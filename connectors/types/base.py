@@ -45,7 +45,12 @@ class ConnectionType(Protocol):
     """A module of this package. Inputs are those in their one form, made by `normalize`."""
 
     TITLE: str
+    EXAMPLE: str  # what a flow may give: the keywords of a call
+    SAMPLE: str  # inputs to start from, in YAML
     SCHEMA: dict[str, Any]  # of the inputs; secret ones are `writeOnly`
+    FORM: tuple[str, ...]  # the inputs that the form of a connector offers at once
+    MORE: tuple[str, ...]  # ... and below
+    FORM_RULES: dict[str, Any]  # where the form shows an input otherwise than the schema has it
     # Inputs that are taken as a whole from the last who gives them; other objects are merged key by key.
     WHOLE: frozenset[str]
     # Inputs that hold things by names that somebody else chose: a telling name makes the value a secret.
@@ -77,11 +82,15 @@ class ConnectionType(Protocol):
 
 # Inputs of every type, which the engine itself looks at.
 COMMON: dict[str, Any] = {
+    "trial": {
+        "type": "boolean",
+        "title": "Only try it",
+        "description": "Do something harmless that shows whether the connection works.",
+    },
     "idempotent": {
         "type": "boolean",
         "title": "May be repeated",
         "description": "Carrying it out twice does no harm. Left open, the engine decides by what is asked for.",
-        "order": 90,
     },
     "max_attempts": {
         "type": "integer",
@@ -89,16 +98,23 @@ COMMON: dict[str, Any] = {
         "maximum": 10,
         "title": "Attempts",
         "description": "How often it may be begun in all when its worker is lost. Given, it may be repeated.",
-        "order": 91,
     },
     "backoff": {
         "type": "number",
         "minimum": 0,
         "maximum": 3600,
         "title": "Seconds before each further attempt",
-        "order": 92,
     },
 }
+
+
+# A text in PEM: a certificate or a key.
+PEM: dict[str, Any] = {"type": "string", "form-element": "textarea", "placeholder": "-----BEGIN …"}
+
+
+def seconds(most: float) -> dict[str, Any]:
+    """Return the schema of a time in seconds, above 0."""
+    return {"type": "number", "exclusiveMinimum": 0, "maximum": most}
 
 
 def schema(properties: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.types.base import ConnectionFailed, InputRefused, Inputs
+from connectors.types.rest import method_of
 
 _MARGIN = 30.0  # a token is used no more so many seconds before it expires
 _MOST_TOKENS = 1_000
@@ -36,19 +37,6 @@ async def login(
             is_secret(token)
             return _Bearer(token)
     return None
-
-
-def method_of(given: Inputs) -> str:
-    """Return the method of authentication: the one given, or else what the other fields are for."""
-    for name, method in (
-        ("authentication_method", ""),
-        ("token_url", "oauth2"),
-        ("token", "bearer"),
-        ("username", "basic"),
-    ):
-        if given.get(name):
-            return method or str(given[name])
-    return "none"
 
 
 def forget_token(given: Inputs) -> bool:

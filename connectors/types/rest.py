@@ -7,153 +7,23 @@ import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from connectors.types.base import Context, InputRefused, Inputs, Result, moved_into, renamed, schema
+from connectors.types.base import Context, InputRefused, Inputs, Result, moved_into, renamed
+from connectors.types.rest_schema import FORM, FORM_RULES, MORE, SCHEMA
+
+__all__ = [
+    "EXAMPLE", "FORM", "FORM_RULES", "MORE", "NAMED", "SAMPLE", "SCHEMA", "TITLE", "WHOLE", "is_idempotent",
+    "normalize", "run", "targets", "trial",
+]  # fmt: skip
 
 TITLE = "REST: a request over HTTP"
+EXAMPLE = "path='/things', query={'size': 10}"
+SAMPLE = "method: get\npath: /"
 IDEMPOTENT = {"get", "head", "options", "put", "delete", "trace"}
-METHODS = ["get", "post", "put", "patch", "delete", "head", "options", "trace"]
 BODIES = ("json", "text", "urlencoded", "multipart", "file")
 WHOLE = frozenset({*BODIES, "expected_status_code"})
 NAMED = frozenset({"query", "headers", "cookies", "urlencoded"})
 
 _USER = re.compile(r"(\w+://)([^/?#:@]*)(:[^/?#@]*)?@(.*)", re.DOTALL)
-_TEXTS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-# A name may come several times: then its value is a list.
-_LISTS: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": {"type": ["string", "number", "boolean", "null", "array"]},
-}
-_FILE: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "content": {"type": "string", "description": "In Base64"},
-        "text": {"type": "string", "description": "In place of content"},
-        "content_type": {"type": "string"},
-    },
-    "additionalProperties": False,
-}
-_SECONDS: dict[str, Any] = {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 86_400}
-_PEM: dict[str, Any] = {"type": "string", "form-element": "textarea"}
-
-SCHEMA = schema(
-    {
-        "url": {
-            "type": "string",
-            "title": "URL",
-            "description": "The whole address, or else its parts",
-            "order": 1,
-        },
-        "scheme": {"type": "string", "enum": ["http", "https"], "order": 2},
-        "host": {"type": "string", "order": 3},
-        "port": {"type": "integer", "minimum": 1, "maximum": 65535, "order": 4},
-        "base_path": {"type": "string", "description": "What stands before every path", "order": 5},
-        "path": {"type": "string", "order": 6},
-        "method": {"type": "string", "enum": METHODS, "description": "get, unless given", "order": 7},
-        "query": {**_LISTS, "order": 8},
-        "headers": {**_LISTS, "order": 9},
-        "cookies": {**_TEXTS, "order": 10},
-        "json": {"title": "Body: JSON", "order": 20},
-        "text": {"type": "string", "title": "Body: text", "form-element": "textarea", "order": 21},
-        "urlencoded": {**_LISTS, "title": "Body: form fields", "order": 22},
-        "multipart": {
-            "type": "object",
-            "title": "Body: form fields and files",
-            "additionalProperties": {"type": ["string", "number", "boolean", "object", "array"]},
-            "order": 23,
-        },
-        "file": {**_FILE, "title": "Body: a file", "order": 24},
-        "authentication": {
-            "type": "object",
-            "order": 30,
-            "properties": {
-                "authentication_method": {
-                    "type": "string",
-                    "enum": ["none", "basic", "digest", "bearer", "oauth2"],
-                },
-                "username": {"type": "string"},
-                "password": {"type": "string", "writeOnly": True},
-                "token": {"type": "string", "writeOnly": True, "description": "For bearer"},
-                "token_url": {"type": "string", "description": "For oauth2: where a token is got"},
-                "client_id": {"type": "string"},
-                "client_secret": {"type": "string", "writeOnly": True},
-                "scope": {"type": "string"},
-                "audience": {"type": "string"},
-                "client_authentication": {
-                    "type": "string",
-                    "enum": ["header", "body"],
-                    "description": "For oauth2: how the client says who it is. header, unless given",
-                },
-            },
-            "additionalProperties": False,
-        },
-        "expected_status_code": {
-            "type": "array",
-            "items": {"type": ["integer", "string"], "pattern": "^[1-5](xx|[0-9]{2})(-[1-5][0-9]{2})?$"},
-            "description": "200, 201, 202 and 204, unless given; also 2xx or 200-299",
-            "order": 40,
-        },
-        "allow_redirects": {"type": "boolean", "description": "true, unless given", "order": 41},
-        "max_redirects": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 50,
-            "description": "10, unless given",
-            "order": 42,
-        },
-        "total_timeout": {**_SECONDS, "description": "Seconds; 30, unless given", "order": 43},
-        "connect_timeout": {**_SECONDS, "description": "Seconds; 30, unless given", "order": 44},
-        "read_timeout": {**_SECONDS, "description": "Seconds without a byte; 30, unless given", "order": 45},
-        "max_bytes": {
-            "type": "integer",
-            "minimum": 0,
-            "maximum": 100_000_000,
-            "description": "The largest answer; 10,000,000, unless given",
-            "order": 46,
-        },
-        "tls": {
-            "type": "object",
-            "title": "TLS",
-            "order": 50,
-            "properties": {
-                "verify": {"type": "boolean", "description": "true, unless given"},
-                "ca": {
-                    **_PEM,
-                    "description": "Certificates of authorities to trust in place of the usual ones",
-                },
-                "client_certificate": _PEM,
-                "client_key": {**_PEM, "writeOnly": True},
-                "client_key_password": {"type": "string", "writeOnly": True},
-            },
-            "additionalProperties": False,
-        },
-        "retry_backoff": {
-            "type": ["object", "null"],
-            "title": "Retries",
-            "description": "Send it again when the other side is away or busy. Without it nothing is repeated.",
-            "order": 60,
-            "properties": {
-                "initial": {
-                    "type": "number",
-                    "minimum": 0,
-                    "description": "Seconds before the first; 1, unless given",
-                },
-                "multiplier": {"type": "number", "minimum": 1, "description": "2, unless given"},
-                "maximum": {
-                    "type": "number",
-                    "minimum": 0,
-                    "description": "Seconds at most; 60, unless given",
-                },
-                "deadline": {
-                    "type": "number",
-                    "minimum": 0,
-                    "description": "Seconds in all; 600, unless given",
-                },
-            },
-            "additionalProperties": False,
-        },
-    }
-)
 # Inputs with which a connector says where its things lie, and which a trial leaves out.
 _ONE_REQUEST = {"method", "path", "query", *BODIES}
 
@@ -248,6 +118,15 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def method_of(login: Inputs) -> str:
+    """Return the method of authentication: the one given, or else what the other fields are for."""
+    found = login.get("authentication_method")
+    meant = {"token_url": "oauth2", "token": "bearer", "username": "basic"}
+    return (
+        str(found) if found else next((method for name, method in meant.items() if login.get(name)), "none")
+    )
+
+
 def address(inputs: Inputs) -> str:
     """Return the address of the request, without the query. Raises InputRefused."""
     url = inputs.get("url")
@@ -288,7 +167,9 @@ def targets(inputs: Inputs) -> set[str]:
 
 
 def trial(inputs: Inputs) -> Inputs:
-    return {name: value for name, value in inputs.items() if name not in _ONE_REQUEST} | {"method": "get"}
+    kept = {name: value for name, value in inputs.items() if name not in _ONE_REQUEST}
+    # That nothing lies at this very address is no fault of the connection; that it is not let in, is.
+    return {"expected_status_code": ["2xx", "3xx", 404, 405], **kept, "method": "get"}
 
 
 def is_idempotent(inputs: Inputs) -> bool:

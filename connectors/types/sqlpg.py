@@ -6,80 +6,79 @@ Here are the names of inputs and what they mean; `connectors.types.postgres` car
 import re
 from typing import Any
 
-from connectors.types.base import Context, Inputs, Result, renamed, schema
+from connectors.types.base import PEM, Context, Inputs, Result, renamed, schema, seconds
 
 TITLE = "SQLPG: a statement to a PostgreSQL database"
+EXAMPLE = "fetch='SELECT $1::int AS n', params=[1]"
+SAMPLE = "fetch: SELECT 1 AS one"
 VERBS = ("fetch", "fetchrow", "fetchval", "execute", "executemany")
+FORM = ("host", "port", "database", "username", "password", "read_only")
+MORE = ("max_rows", "max_bytes", "connect_timeout", "total_timeout", "tls")
+FORM_RULES: dict[str, Any] = {}
 PORT = 5432
 WHOLE = frozenset({"params"})
 NAMED: frozenset[str] = frozenset()
 
 _SQL: dict[str, Any] = {"type": "string", "minLength": 1, "form-element": "textarea"}
-_SECONDS: dict[str, Any] = {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400}
-_PEM: dict[str, Any] = {"type": "string", "form-element": "textarea"}
+_TLS: dict[str, Any] = {
+    "mode": {
+        "type": "string",
+        "title": "Mode",
+        "enum": ["disable", "prefer", "require", "verify-ca", "verify-full"],
+        "description": "verify-full where authorities are given, else prefer",
+    },
+    "ca": {**PEM, "title": "Authorities", "description": "Certificates to trust, in PEM"},
+    "client_certificate": {**PEM, "title": "Certificate of the client"},
+    "client_key": {**PEM, "title": "Key of the client", "writeOnly": True},
+    "client_key_password": {"type": "string", "title": "Password of the key", "writeOnly": True},
+}
 
 SCHEMA = schema(
     {
-        "host": {"type": "string", "minLength": 1, "pattern": "^[^/@,\\s]+$", "order": 1},
+        "host": {"type": "string", "title": "Host", "minLength": 1, "pattern": "^[^/@,\\s]+$"},
         "port": {
             "type": "integer",
+            "title": "Port",
             "minimum": 1,
             "maximum": 65535,
-            "description": "5432, unless given",
-            "order": 2,
+            "placeholder": str(PORT),
         },
-        "database": {"type": "string", "description": "As the user, unless given", "order": 3},
-        "username": {"type": "string", "order": 4},
-        "password": {"type": "string", "writeOnly": True, "order": 5},
-        "fetch": {**_SQL, "title": "Fetch rows", "order": 10},
-        "fetchrow": {**_SQL, "title": "Fetch one row", "order": 11},
-        "fetchval": {**_SQL, "title": "Fetch one value", "order": 12},
-        "execute": {**_SQL, "title": "Execute", "order": 13},
-        "executemany": {**_SQL, "title": "Execute for many parameters", "order": 14},
+        "database": {"type": "string", "title": "Database", "description": "As the user, unless given"},
+        "username": {"type": "string", "title": "User name"},
+        "password": {"type": "string", "title": "Password", "writeOnly": True},
+        "fetch": {**_SQL, "title": "Fetch rows"},
+        "fetchrow": {**_SQL, "title": "Fetch one row"},
+        "fetchval": {**_SQL, "title": "Fetch one value"},
+        "execute": {**_SQL, "title": "Execute"},
+        "executemany": {**_SQL, "title": "Execute for many parameters"},
         "params": {
             "type": ["array", "object"],
             "title": "Parameters",
             "description": "A list for $1, $2, …; an object for %(name)s; for executemany a list of either",
-            "order": 15,
         },
         "read_only": {
             "type": "boolean",
+            "default": False,
+            "title": "Read only",
             "description": "The database refuses to change anything",
-            "order": 20,
         },
         "max_rows": {
             "type": "integer",
+            "title": "Rows at most",
             "minimum": 1,
             "maximum": 1_000_000,
-            "description": "10,000, unless given",
-            "order": 21,
+            "placeholder": "10,000",
         },
         "max_bytes": {
             "type": "integer",
+            "title": "Largest result in bytes",
             "minimum": 1,
             "maximum": 100_000_000,
-            "description": "The largest result; 10,000,000, unless given",
-            "order": 22,
+            "placeholder": "10,000,000",
         },
-        "connect_timeout": {**_SECONDS, "description": "Seconds; 30, unless given", "order": 23},
-        "total_timeout": {**_SECONDS, "description": "Seconds, for all of it; 60, unless given", "order": 24},
-        "tls": {
-            "type": "object",
-            "title": "TLS",
-            "order": 30,
-            "properties": {
-                "mode": {
-                    "type": "string",
-                    "enum": ["disable", "prefer", "require", "verify-ca", "verify-full"],
-                    "description": "verify-full where a ca is given, else prefer",
-                },
-                "ca": {**_PEM, "description": "Certificates of authorities to trust"},
-                "client_certificate": _PEM,
-                "client_key": {**_PEM, "writeOnly": True},
-                "client_key_password": {"type": "string", "writeOnly": True},
-            },
-            "additionalProperties": False,
-        },
+        "connect_timeout": {**seconds(86_400), "title": "Seconds to connect", "placeholder": "30"},
+        "total_timeout": {**seconds(86_400), "title": "Seconds in all", "placeholder": "60"},
+        "tls": {"type": "object", "title": "TLS", "properties": _TLS, "additionalProperties": False},
     }
 )
 _HARMLESS = re.compile(r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|values|table|show)\b", re.I | re.DOTALL)

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from access.permissions import Operation, may, may_anywhere, may_in_project, visible
+from connectors.types import MODULES, type_of
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
 from executions.pausing import maintenance
@@ -49,6 +50,12 @@ def running_count(context: Context) -> dict[str, Any]:
 def inbox_bell(context: Context) -> dict[str, Any]:
     """Return how many messages wait for the person, and those that open by themselves."""
     return read_bell(context["request"].user)
+
+
+@register.simple_tag
+def connection_types() -> list[tuple[str, str]]:
+    """Return the types of connections with their titles."""
+    return [(name, type_of(name).TITLE) for name in MODULES]
 
 
 @register.simple_tag
