@@ -242,6 +242,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
         columns["wrapper_id"] = wrapper.pk
     if connector_type:
         _seal(columns, start.secret_inputs)
+    elif start.secret_inputs:  # of a connection that is wrapped
+        _store_sealed(columns, start.secret_inputs)
     if start.retention_seconds is not None:
         columns |= own_expiry(None, start.retention_seconds, None)
     return columns, _first_status(start)
@@ -263,8 +265,12 @@ def _seal(columns: dict[str, Any], more: Inputs) -> None:
     hidden = merge(more, hidden)
     columns["input_value"] = merge(shown, masked(hidden))
     if hidden:
-        with transaction.atomic():
-            columns["sealed_inputs"] = seal(owner_of(columns["id"]), hidden)
+        _store_sealed(columns, hidden)
+
+
+def _store_sealed(columns: dict[str, Any], secrets: Inputs) -> None:
+    with transaction.atomic():
+        columns["sealed_inputs"] = seal(owner_of(columns["id"]), secrets)
 
 
 def owner_of(execution_id: UUID) -> str:

@@ -7,6 +7,8 @@ it wraps with the wrappers that are left; so it can be run again like any other.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from connectors.merging import masked, merge
+from connectors.operations import part_inputs
 from flows.wrapping import Wrapping, find_wrappings
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def wrap(start: "Start", by: Any) -> "Start":
         return start
     outer, *inner = wrappings
     wrapped = start.flow or start.connector
+    start = _part_secrets(start)
     return replace(
         start,
         flow=None,
@@ -38,6 +41,16 @@ def wrap(start: "Start", by: Any) -> "Start":
         project=start.project or (wrapped.project if wrapped else None),
         priority=start.priority if start.priority is not None or start.flow is None else start.flow.priority,
     )
+
+
+def _part_secrets(start: "Start") -> "Start":
+    """Part the secret ones from the inputs of a connection; the execution of the wrapper keeps them sealed."""
+    type_name = start.connector.connector_type if start.connector else start.connector_type
+    if not type_name:
+        return start
+    shown, hidden = part_inputs(type_name, start.inputs)
+    hidden = merge(start.secret_inputs, hidden)
+    return replace(start, inputs=merge(shown, masked(hidden)) or None, secret_inputs=hidden)
 
 
 def _child(start: "Start", inner: list[Wrapping]) -> dict[str, Any]:

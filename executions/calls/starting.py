@@ -28,7 +28,7 @@ from executions.calls.base import (
 from executions.calls.waiting import as_data, shown, wait_for, wait_on
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, like, prepare, run_created
+from executions.operations import Start, like, prepare, run_created, secret_inputs_of
 from executions.pausing import resume_executions
 from executions.savepoints import Request, as_part
 
@@ -58,6 +58,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         wrappers=fields.pop("wrappers", None) or (),
         unwrapped=bool(fields.pop("unwrapped", False)),
         retention_seconds=number_of(fields.pop("retention_time", None), "retention_time"),
+        secret_inputs=arguments.get("secret_inputs") or {},
         run=arguments.get("run", True),
         is_paused=bool(fields.pop("is_paused", False)),
         parent=parent,
@@ -150,7 +151,8 @@ def start_child_at_once(caller: Caller, request: Request) -> Any:
 
 def _of_child(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return what `start` is asked for what the calling wrapper wraps."""
-    child = (caller.row().input_value or {}).get("child")
+    row = caller.row()
+    child = (row.input_value or {}).get("child")
     if not isinstance(child, dict):
         raise CallRefused("EngineException", "Only the execution of a wrapper has a child to start.")
     given = arguments.get("inputs")
@@ -167,7 +169,7 @@ def _of_child(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
         "by": "id",
     }
     options = {"run": arguments.get("run", True), "wait": arguments.get("wait")}
-    return {**what, **options, "inputs": inputs, "fields": fields}
+    return {**what, **options, "inputs": inputs, "fields": fields, "secret_inputs": secret_inputs_of(row)}
 
 
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.db import connection
 
 from connectors.operations import create_connector
 from executions.lifecycle import Reason, Status
@@ -185,3 +186,24 @@ def test_through_a_wrapper(play: Stage, web: Web) -> None:
     create_wrapper(by=root, name="around", project=play.cast.workshop, script=text)
     parent = play.run("return this.using('around').connect('Wrapped').get('output_value')")
     assert (parent.status, parent.output_value) == (Status.ENDED_SUCCESS, "inside"), parent.message
+
+
+def test_wrappers_hand_secrets_on_and_never_see_them(play: Stage, web: Web) -> None:
+    url = web.page("/twice-wrapped", as_json("inside"))
+    text = "def handler(system, this, inputs):\n    this.log(inputs)\n    return this.start_child().get('output_value')"
+    create_wrapper(by=play.cast.root, name="looks on", project=play.cast.workshop, script=text)
+    sign = "authentication={'authentication_method': 'bearer', 'token': 'open-sesame-23'}"
+    call = f"this.using('looks on').using('looks on').connect(connector_type='REST', url={url!r}, {sign})"
+    parent = play.run(f"child = {call}\nreturn child.clone().get('output_value')['json']")
+    assert (parent.status, parent.output_value) == (Status.ENDED_SUCCESS, "inside"), parent.message
+    assert [asked.header("Authorization") for asked in web.asked["/twice-wrapped"]] == [
+        "Bearer open-sesame-23",
+        "Bearer open-sesame-23",
+    ]
+    outer = play.children(parent)[0]
+    given = outer.input_value["child"]["inputs"]
+    assert given["authentication"] == {"authentication_method": "bearer", "token": "•••"}
+    with connection.cursor() as cursor:
+        for table in ("executions_execution", "executions_savepoint", "executions_logline"):
+            cursor.execute(f"SELECT count(*) FROM {table} t WHERE t.*::text LIKE '%open-sesame-23%'")
+            assert cursor.fetchone() == (0,), table

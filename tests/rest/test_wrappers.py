@@ -1,8 +1,9 @@
 """Wrappers over REST: records like flows, kept by flows, and brought by starts."""
 
 import pytest
+from django.utils import timezone
 
-from flows.models import Flow
+from flows.models import Flow, Wrapper
 from tests.cast import Cast
 from tests.rest.conftest import SCRIPT, Caller
 
@@ -104,8 +105,18 @@ def test_only_whoever_may_run_a_wrapper_names_it(root: Caller, bob: Caller, flow
     assert bob.post("/execution", {"flow_id": str(flow.pk), "run": False}).body["type"] == "WRAPPER"
 
 
+def test_a_wrapper_in_use_keeps_its_name_and_its_place(root: Caller, flow: Flow, again: str) -> None:
+    root.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
+    for refused in (root.delete(f"/wrapper/{again}"), root.patch(f"/wrapper/{again}", {"name": "anew"})):
+        assert (refused.status, refused.code) == (409, "conflict")
+        assert repr(flow.name) in refused.details["name"][0]
+    assert root.patch(f"/wrapper/{again}", {"name": "again", "description": "x"}).status == 200
+    root.patch(f"/flow/{flow.pk}", {"wrappers": []})
+    assert root.delete(f"/wrapper/{again}").status == 204
+
+
 def test_a_wrapper_that_is_gone_is_named(root: Caller, flow: Flow, again: str) -> None:
     root.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
-    root.delete(f"/wrapper/{again}")
+    Wrapper.objects.filter(pk=again).update(deleted_at=timezone.now())
     answer = root.post("/execution", {"flow_id": str(flow.pk)})
     assert answer.details["wrappers"] == ["wrappers[0]: There is no wrapper 'again'."]
