@@ -96,14 +96,7 @@ class IdentityRoleAdmin(OperatedAdmin):
         return operations.give_role(kind, key, fields.pop("role"), by=request.user, **fields)
 
     def store(self, request: HttpRequest, record: IdentityRole, fields: dict[str, Any]) -> IdentityRole:
-        return operations.give_role(
-            record.identity_kind,
-            record.identity_id,
-            record.role,
-            by=request.user,
-            project=record.project,
-            propagate=fields.get("propagate", record.propagate),
-        )
+        return operations.save_identity_role(record, by=request.user, **fields)
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[IdentityRole]", search_term: str

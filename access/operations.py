@@ -188,8 +188,13 @@ def give_role(
             defaults={"propagate": propagate},
             create_defaults={"propagate": propagate, "created_by_id": by.pk},
         )
-        _note_role("give role", held, by, (None, str(held) if propagate else f"{held}, not for executions"))
+        _note_role("give role", held, by, (None, _in_full(held)))
     return held
+
+
+def _in_full(held: IdentityRole, propagate: bool | None = None) -> str:
+    is_passed_on = held.propagate if propagate is None else propagate
+    return str(held) if is_passed_on else f"{held}, not for executions"
 
 
 def covers_role(by: Any, role: Role, project: Any = None) -> bool:
@@ -253,10 +258,18 @@ def save_identity_role(held: IdentityRole, *, by: Any, **fields: Any) -> Identit
     """Change whether a held role propagates; who holds which role where is given and taken, not changed."""
     if fixed := sorted(set(fields) - {"propagate"}):
         raise ValidationError({fixed[0]: "This cannot be changed: give another role and take this one away."})
+    _require_to_place(by, Operation.UPDATE, held.project)
     propagate = fields.get("propagate", held.propagate)
-    return give_role(
-        held.identity_kind, held.identity_id, held.role, by=by, project=held.project, propagate=propagate
-    )
+    if propagate and not covers_role(by, held.role, held.project):
+        raise PermissionRefused(
+            f"You cannot pass the role {held.role.name!r} on: it allows more than you may do."
+        )
+    if propagate != held.propagate:
+        with transaction.atomic():
+            _note_role("give role", held, by, (_in_full(held), _in_full(held, propagate)))
+            held.propagate = propagate
+            held.save(update_fields=["propagate"])
+    return held
 
 
 def take_role(held: IdentityRole, *, by: Any) -> None:

@@ -80,13 +80,15 @@ def _gives_roles(identity: Any) -> bool:
     return may_anywhere(identity, Operation.CREATE, "identity_role")
 
 
-# What everyone may read, wherever it lives: rows in which this column is not empty.
+# What everyone may read, wherever it lives: rows that came with a bundle, and in which this column is not empty.
 _COMMON = {"schedules.Scheduler": "built_in"}
 
 
 def _is_common(operation: Operation, record: Any) -> bool:
     column = _COMMON.get(record._meta.label) if operation == Operation.READ else None
-    return column is not None and not isinstance(record, type) and bool(getattr(record, column))
+    if column is None or isinstance(record, type):
+        return False
+    return record.bundle_id is not None and bool(getattr(record, column))
 
 
 def may_in_project(
@@ -161,7 +163,7 @@ def visible(identity: Any, records: "QuerySet[M]", operation: Operation = Operat
         if operation in operations:
             allowed |= Q(**{column: identity.pk})
     if operation == Operation.READ and (common := _COMMON.get(records.model._meta.label)):
-        allowed |= Q(**{f"{common}__gt": ""})
+        allowed |= Q(**{f"{common}__gt": "", "bundle__isnull": False})
     if projects and records.model._meta.label == "projects.Project":
         allowed |= Q(pk__in=projects)
     elif projects and any(field.name == "project" for field in records.model._meta.concrete_fields):
