@@ -22,7 +22,12 @@ run: install  ## Start Engine and keep it running until Ctrl-C
 
 test: install-dev  ## Run all tests: the quick ones, then real processes, then a real browser
 	@test -x /usr/bin/chromium || echo "No /usr/bin/chromium: the browser tests are skipped. To get it: apt-get install chromium"
+ifeq ($(ARGS),)
+	@$(VENV)/bin/python -m pytest -n 2 -m "not process and not browser"
+	@exec $(VENV)/bin/python -m pytest -m "process or browser"
+else
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
+endif
 
 check: install-dev  ## Lint, formatting and types
 	$(VENV)/bin/ruff check .

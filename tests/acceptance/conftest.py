@@ -24,7 +24,7 @@ def engine() -> Iterator[Engine]:
     running = Engine(folder / "data", port)
     running.start()
     yield running
-    running.stop()
+    running.leave()
     shutil.rmtree(folder)
 
 

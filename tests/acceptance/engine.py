@@ -38,6 +38,12 @@ class Rest:
         """Post and return only the status, for what is to be refused."""
         return self.http.post(path, json=body).status_code
 
+    def have_bundle(self, name: str) -> None:
+        """Import this bundle unless an earlier test has."""
+        assert name in {each["name"] for each in self.get("/bundle/available")["results"]}
+        if name not in {each["name"] for each in self.get("/bundle")["results"]}:
+            self.post("/bundle", name=name)
+
     def run(self, wait: float = 60, **body: Any) -> dict[str, Any]:
         """Start an execution and return it as it ended."""
         execution: dict[str, Any] = self._read(self.http.post("/execution", params={"wait": wait}, json=body))
@@ -52,7 +58,7 @@ class Rest:
             if execution["status"] in statuses:
                 return execution
             assert time.monotonic() < until, execution
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def log_of(self, execution_id: str) -> str:
         return "\n".join(line["text"] for line in self.get(f"/execution/{execution_id}/log")["results"])
@@ -98,13 +104,17 @@ class Engine:
 
     def stop(self) -> None:
         assert self.process is not None
-        for client in self._clients:
-            client.http.close()
         self.process.send_signal(signal.SIGTERM)
         try:
             assert self.process.wait(60) == 0, self.said()
         finally:
             self.process.kill()
+
+    def leave(self) -> None:
+        """Stop for good."""
+        for client in self._clients:
+            client.http.close()
+        self.stop()
 
     def said(self) -> str:
         return self.log.read_text()[-6000:]

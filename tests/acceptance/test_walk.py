@@ -134,9 +134,7 @@ def test_a_webhook_has_to_be_made_and_enabled(engine: Engine, admin: Rest) -> No
 
 
 def test_a_schedule_has_to_be_made_and_enabled(admin: Rest) -> None:
-    available = {each["name"] for each in admin.get("/bundle/available")["results"]}
-    assert "Scheduling" in available
-    admin.post("/bundle", name="Scheduling")
+    admin.have_bundle("Scheduling")
     made = admin.post(
         "/schedule",
         name="my-schedule",

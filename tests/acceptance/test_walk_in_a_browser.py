@@ -25,8 +25,7 @@ def handler(system: flow_api.System, this: flow_api.Execution, inputs: dict):
 
 @pytest.fixture(scope="module")
 def flow(admin: Rest) -> str:
-    if "Scheduling" not in {each["name"] for each in admin.get("/bundle")["results"]}:
-        admin.post("/bundle", name="Scheduling")
+    admin.have_bundle("Scheduling")
     made: str = admin.post("/flow", name=FLOW, script=SCRIPT)["id"]
     return made
 
