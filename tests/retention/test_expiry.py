@@ -108,8 +108,10 @@ def test_all_that_belongs_to_it_goes_and_its_children_stay(put: Put, monkeypatch
     Wait.objects.create(waiter=child, target=gone[1])
     assert remove(*gone) == 5
     assert list(Execution.objects.values_list("pk", flat=True)) == [child.pk]
+    keys = [each.pk for each in gone]
     for model in (LogLine, Savepoint, Transition):
-        assert model.objects.count() == 1
+        assert not model.objects.filter(execution__in=keys).exists()
+        assert model.objects.filter(execution=child).count() == 1
     assert not Wait.objects.exists()
 
 
