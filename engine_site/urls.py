@@ -17,6 +17,7 @@ urlpatterns = [
     path("executions/", include("executions.urls")),
     path("inbox/", include("inbox.urls")),
     path("", include("schedules.urls")),
+    path("webhooks/", include("webhooks.urls")),
     path("api/1/", include("engine_site.api")),
     path("api/latest/", include("engine_site.api")),  # behind its number: names lead to the last
     path("admin/", admin.site.urls),

@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from access.identities import name_of
 from access.pages import json_error, page, visible_or_404, words_of
 from access.permissions import Operation, may, visible
 from executions import log_reading, operations, savepoint_views
@@ -82,6 +83,7 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "execution": execution,
         "project": execution.project,
         "parent": related.get(execution.parent_id),
+        "starter": _starter(execution),
         "rerun_of": related.get(execution.rerun_of_id),
         "forked_from": related.get(execution.forked_from_id),
         "why": why_it_waits(execution, request.user),
@@ -98,6 +100,21 @@ def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         and (execution.is_ended or execution.status == Status.CREATED)
         and may(request.user, Operation.DELETE, execution),
     }
+
+
+def _starter(execution: Execution) -> dict[str, str] | None:
+    """Return the webhook or schedule that started it, with the address of its page."""
+    kind = execution.starter_kind
+    if not execution.starter_id or execution.origin not in (
+        Execution.Origin.WEBHOOK,
+        Execution.Origin.SCHEDULE,
+    ):
+        return None
+    try:
+        address = reverse(f"{kind}-detail", args=[execution.starter_id])
+    except NoReverseMatch:
+        address = ""
+    return {"kind": kind, "name": name_of(kind, execution.starter_id), "address": address}
 
 
 def _can_pause(execution: Execution) -> bool:

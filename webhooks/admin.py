@@ -72,6 +72,9 @@ class WebhookAdmin(OperatedAdmin):
     def store(self, request: HttpRequest, record: Webhook, fields: dict[str, Any]) -> Webhook:
         return operations.save_webhook(record, by=request.user, **_with_secrets(fields))
 
+    def view_on_site(self, webhook: Webhook) -> str:
+        return reverse("webhook-detail", args=[webhook.pk])
+
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Webhook]":
         return super().get_queryset(request).defer("flow__script", "flow__input_schema")
 

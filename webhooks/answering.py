@@ -43,7 +43,8 @@ def answer_at_end(call: Accepted, time_limit: int) -> Answer:
     shown = {"id": call.execution_id, "status": status, "message": said, "output_value": output}
     if status == Status.ENDED_SUCCESS:
         return json_answer(200, shown, *_marks(call))
-    return json_answer(500, shown, *_marks(call), error=f"The execution ended as {status}.")
+    words = "The execution was cancelled." if status == Status.ENDED_CANCELLED else "The execution failed."
+    return json_answer(500, shown, *_marks(call), error=words)
 
 
 def _shaped(call: Accepted, shape: Any) -> Answer:

@@ -10,7 +10,7 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         from connectors.sealing import keep_sealed
         from executions.calls.control import offer_output_check
-        from webhooks import flow_calls, kinds  # noqa: F401  (kinds offers its record type)
+        from webhooks import flow_calls, jobs, kinds  # noqa: F401  (offer a job and a record type)
         from webhooks.operations import reseal
         from webhooks.shaping import OUTPUT_NAME
 

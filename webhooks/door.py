@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.http.request import split_domain_port, validate_host
 
 from executions.hub import hub
@@ -30,8 +30,7 @@ logger = logging.getLogger("engine.webhooks")
 ADDRESS = re.compile(r"/api/(?:latest|1)/webhook/([^/]+)/call(?:/(.*))?", re.DOTALL)
 THREADS = 8
 _FIRST_LOOK = 0.005  # seconds after which it is looked for the end
-_LOOKS = 2.0  # seconds between looks; in between a notification wakes
-_LOOKS_WHEN_DEAF = 0.1
+_LAST_STEP, _LAST_STEP_WHEN_DEAF = 5.0, 0.5  # seconds between looks, at most
 
 T = TypeVar("T")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -146,16 +145,16 @@ async def _wait(execution_id: UUID, until: float, receive: Receive) -> None:
     gone = asyncio.ensure_future(receive())  # the body is read: what comes now is the end of the connection
     hub.wait_for(execution_id, bell)
     try:
-        while not await _in_thread(answering.is_over, execution_id):
+        while not await _in_thread(_is_over, execution_id):
             now = time.monotonic()
             if now >= until:
                 return
-            # Hosts announce some 50 ms late, all together; a short run is found by looking in growing steps.
-            step = min(max(_FIRST_LOOK, (now - began) / 4), _LOOKS if ear.is_hearing else _LOOKS_WHEN_DEAF)
+            # Hosts announce some 50 ms late, all together: a short run is found by looking, a long one by the news.
+            waited = now - began
+            step = max(_FIRST_LOOK, waited / 4 if waited < 1 else waited)
+            step = min(step, until - now, _LAST_STEP if ear.is_hearing else _LAST_STEP_WHEN_DEAF)
             rung = asyncio.ensure_future(bell.wait())
-            await asyncio.wait(
-                {rung, gone}, timeout=min(step, until - now), return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({rung, gone}, timeout=step, return_when=asyncio.FIRST_COMPLETED)
             rung.cancel()
             bell.clear()
             if gone.done():
@@ -163,6 +162,13 @@ async def _wait(execution_id: UUID, until: float, receive: Receive) -> None:
     finally:
         hub.wait_no_more(execution_id, bell)
         gone.cancel()
+
+
+def _is_over(execution_id: UUID) -> bool:
+    try:
+        return answering.is_over(execution_id)
+    except DatabaseError:  # it may be back before the time is up
+        return False
 
 
 async def _send(send: Send, answer: Answer, method: str) -> None:

@@ -44,7 +44,7 @@ class Webhook(ProjectRecord):
     flow = models.ForeignKey("flows.Flow", models.PROTECT, related_name="webhooks")
     is_enabled = models.BooleanField(default=False)
     is_productive = models.BooleanField(default=True)
-    methods = models.JSONField(default=all_methods)
+    methods = models.JSONField(default=all_methods, blank=True)
     execution_location = models.CharField(max_length=16, choices=Location, default=Location.FLOW)
     location_project = models.ForeignKey(
         "projects.Project", models.PROTECT, null=True, blank=True, related_name="+"

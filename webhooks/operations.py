@@ -113,8 +113,8 @@ def _seal(webhook: Webhook, given: dict[str, Any]) -> dict[str, str]:
     """Seal the secrets that are given; returns them. Raises ValidationError for what is none."""
     changed = {name: value for name, value in given.items() if value is not None}
     for name, value in changed.items():
-        if not isinstance(value, str) or "\0" in value:
-            raise ValidationError({name: "Give text."})
+        if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
+            raise ValidationError({name: "Give printable ASCII characters."})
         if value and len(value) < SHORTEST_SECRET:
             raise ValidationError({name: f"Give {SHORTEST_SECRET} characters or more; empty for none."})
     if changed:

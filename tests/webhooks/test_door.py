@@ -2,9 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from access.models import IdentityRole, User
@@ -15,7 +17,7 @@ from flows.operations import save_flow, trash_flow
 from tests.cast import Cast
 from tests.rest.runs import claim, end
 from tests.webhooks.conftest import KEY, Maker, call, call_and, in_thread
-from webhooks import door
+from webhooks import answering, door
 from webhooks.models import RateWindow, Webhook, WebhookCall
 from webhooks.operations import save_webhook, trash_webhook
 from webhooks.signatures import sign
@@ -340,6 +342,25 @@ def test_an_answer_may_come_before_the_end(make: Maker) -> None:
 
     assert call_and(answered).text == "working on it"
     assert Execution.objects.get().status == Status.RUNNING
+
+
+def test_a_caller_waits_on_while_the_database_is_away(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    make()
+    looks = []
+
+    def is_over(key: Any) -> bool:
+        looks.append(key)
+        if len(looks) < 3:
+            raise OperationalError("the connection is lost")
+        return answering.is_over(key)
+
+    monkeypatch.setattr(door, "answering", SimpleNamespace(**vars(answering) | {"is_over": is_over}))
+
+    async def ended(execution: Execution) -> None:
+        await in_thread(lambda: end(execution.pk))
+
+    assert call_and(ended).status_code == 200
+    assert len(looks) >= 3
 
 
 def test_an_answer_that_cannot_be_sent_is_said(make: Maker) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import signal
 import socket
@@ -11,7 +12,9 @@ import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from shutil import which
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -25,8 +28,12 @@ from flows.operations import create_flow
 from tests.cast import Cast, make_cast
 from tests.executions.cluster import Fleet
 from tests.executions.stage import wait_until
-from webhooks.models import WebhookCall
-from webhooks.operations import create_webhook
+from tests.webhooks.conftest import KEY
+from webhooks.call_log import shown_request
+from webhooks.curl import curl_of, curls
+from webhooks.models import Webhook, WebhookCall
+from webhooks.operations import create_webhook, save_webhook
+from webhooks.signatures import Scheme
 
 pytestmark = pytest.mark.process
 
@@ -219,3 +226,37 @@ def test_the_caller_hears_of_an_execution_whose_worker_died(site: Site) -> None:
         answer = call.result(60)
     assert (answer.status_code, answer.json()["output_value"]) == (200, {"attempt": "any"})
     assert Execution.objects.get(pk=answer.json()["id"]).attempt > 1
+
+
+@pytest.mark.skipif(not (which("curl") and which("openssl")), reason="needs curl and openssl")
+@pytest.mark.parametrize("scheme", ["", *Scheme])
+def test_the_commands_of_the_page_work_as_they_stand(site: Site, scheme: str) -> None:
+    """Copied into a shell, with key and secret set: each of them starts the flow."""
+    secret = "a secret of the sender"
+    name = f"copied-{scheme or 'key'}"
+    site.serve(name, "return {'hello': (inputs.get('json') or {}).get('hello')}")
+    webhook = Webhook.objects.get(name=name)
+    save_webhook(webhook, by=site.cast.root, signature_scheme=scheme, signing_secret=secret, key=KEY)
+    commands = curls(webhook, site.base)
+    assert len(commands) == (1 if scheme else 3)
+    for words, command in commands:
+        variables = {
+            **os.environ,
+            "WEBHOOK_KEY": quote(KEY) if "address" in words else KEY,
+            "SIGNING_SECRET": secret,
+        }
+        done = subprocess.run(
+            ["bash", "-ec", command], env=variables, capture_output=True, text=True, timeout=60
+        )
+        assert json.loads(done.stdout)["output_value"] == {"hello": "world"}, (
+            command,
+            done.stdout,
+            done.stderr,
+        )
+    if not scheme:  # and as the page of a call shows it; the last one was made with the key as it is
+        call = WebhookCall.objects.filter(webhook=webhook).latest("id")
+        again = curl_of(webhook, site.base, shown_request(call, to=site.cast.root) or {})
+        done = subprocess.run(
+            ["bash", "-ec", again], env=variables, capture_output=True, text=True, timeout=60
+        )
+        assert json.loads(done.stdout)["output_value"] == {"hello": "world"}

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('is_enabled', models.BooleanField(default=False)),
                 ('is_productive', models.BooleanField(default=True)),
-                ('methods', models.JSONField(default=webhooks.models.all_methods)),
+                ('methods', models.JSONField(blank=True, default=webhooks.models.all_methods)),
                 ('execution_location', models.CharField(choices=[('flow_record', 'Where the flow is'), ('webhook_record', 'Where the webhook is'), ('project', 'In the project given here')], default='flow_record', max_length=16)),
                 ('sealed', models.TextField(blank=True, default='', editable=False)),
                 ('has_key', models.BooleanField(default=False, editable=False)),
