@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from benchmarks import measures, recovery
 from benchmarks import retention as expiry
+from benchmarks.connections import connections
 from benchmarks.dbos import measure_dbos
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure, machine, table
@@ -14,6 +15,7 @@ MEASURES = {
     "start": measures.start_latency,
     "call": measures.call_round_trip,
     "children": measures.children,
+    "connections": connections,
     "sustained": measures.sustained,
     "live": measures.live_latency,
     "replay": recovery.replay,

@@ -60,6 +60,11 @@ class Connections:
         self._is_told = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def has_said(self) -> bool:
+        """Tell whether there is something to collect."""
+        return bool(self._said)
+
     def has(self, execution_id: UUID, attempt: int) -> bool:
         run = self.runs.get(execution_id)
         return run is not None and run.assignment.attempt == attempt

@@ -48,6 +48,7 @@ logger = logging.getLogger("engine.host")
 GRACE_SECONDS = 5.0  # between TERM and KILL
 REPLAY_SECONDS = 1.0  # for a run that is resumed only to be cancelled, to come to its next call
 COLLECT_SECONDS = 0.05  # log lines and announcements of this long go together
+MANY_CONNECTIONS = 16
 SWEEP_SECONDS = 1.5
 LINGER_SECONDS = 0.001  # without a call, before ends that nobody here waits for are written down
 MOST_LINGER_SECONDS = 0.005
@@ -85,6 +86,7 @@ class Host:
             Execution.Type.CONNECTION: self._connect,
             Execution.Type.SCHEDULE: self._spawn,  # the others of this type need no host: see `timers`
         }
+        self._collect_due = False
         self._ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
         self._resume_at = 0.0
         self._dead: list[HostedRun] = []
@@ -182,7 +184,11 @@ class Host:
             ids.append(self._inbox.popleft())
         if ids:
             self._begin(ids)
-        self._collect_connections()
+        if self.connections.has_said and not self._collect_due:
+            self._collect_due = True
+            # When many are under way, a moment's worth of ends goes together.
+            is_many = len(self.connections.runs) > MANY_CONNECTIONS
+            self._loop.after(COLLECT_SECONDS if is_many else 0.0, self._collect_connections)
 
     def _begin(self, ids: list[UUID]) -> None:
         """Begin executions that are RUNNING on this host, each in the way of its type."""
@@ -683,6 +689,7 @@ class Host:
         self._loop.after(GRACE_SECONDS, partial(self.connections.give_up, run))
 
     def _collect_connections(self) -> None:
+        self._collect_due = False
         lines, ends = self.connections.collect()
         self._write(lines)
         if ends:
@@ -692,14 +699,15 @@ class Host:
     def _break_off_connections(self) -> None:
         """Hand on, as this host stops, what is still under way: to another host if it may be repeated."""
         self._collect_connections()
-        for run in list(self.connections.runs.values()):
+        left = list(self.connections.runs.values())
+        for run in left:
             self.connections.forget(run.id)
-            if run.may_repeat:
-                hosting.put_down(self.lease.id, [run.id])
-            else:
-                words = "interrupted: its worker was stopped while it was under way"
-                outcome = Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words)
-                self._end([(run.id, run.assignment.attempt, outcome)], [], of_connections=True)
+        hosting.put_down(self.lease.id, [run.id for run in left if run.may_repeat])
+        words = "interrupted: its worker was stopped while it was under way"
+        outcome = Outcome(Status.ENDED_ERROR, Reason.INTERRUPTED, words)
+        ends = [(run.id, run.assignment.attempt, outcome) for run in left if not run.may_repeat]
+        if ends:
+            self._end(ends, [], of_connections=True)
 
     # -- Log, lease, sweep --------------------------------------------------------------------------------
 

@@ -46,10 +46,12 @@ class Authority:
         locked = serialization.BestAvailableEncryption(PASSWORD.encode())
         return Pair(_pem(certificate), _key(key, serialization.NoEncryption()), _key(key, locked))
 
-    def server_context(self, folder: Path, *, asks_clients: bool = False) -> ssl.SSLContext:
+    def server_context(
+        self, folder: Path, *, name: str = "localhost", asks_clients: bool = False
+    ) -> ssl.SSLContext:
         """Return the context of a server on loopback; one that asks wants a certificate of this authority."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.pair("localhost", "127.0.0.1").write(folder))
+        context.load_cert_chain(*self.pair(name, "127.0.0.1").write(folder))
         if asks_clients:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(cadata=self.pem)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -60,8 +61,9 @@ Page = Callable[[Asked], Awaitable[Answer]]
 class Web:
     """A web server with pages that tests add. It keeps what it was asked, per path."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.tls = tls
+    def __init__(self, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.tls, self._socket = tls, socket.create_server((address, port), backlog=1000)
+        self.port: int = self._socket.getsockname()[1]
         self.asked: dict[str, list[Asked]] = {}
         self.pages: dict[str, Page] = {}
         self.most_at_once = self._at_once = 0
@@ -95,9 +97,8 @@ class Web:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1000, ssl=self.tls)
+            asyncio.start_server(self._serve, sock=self._socket, backlog=1000, ssl=self.tls)
         )
-        self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
         server.close()

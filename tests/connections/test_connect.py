@@ -1,6 +1,7 @@
 """A flow connects: the connection is a child, carried out in the worker without a process of its own."""
 
 import asyncio
+import threading
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from connectors.operations import create_connector
 from executions.lifecycle import Reason, Status
 from executions.models import Execution, Transition
 from executions.operations import cancel_execution
+from executions.pausing import CannotPause, pause_execution, resume_execution
 from flows.wrappers import create_wrapper
 from tests.connections.servers import Answer, Asked, Web, as_json
 from tests.executions.cluster import Fleet
@@ -56,26 +58,6 @@ def test_wrong_inputs_are_named(play: Stage, inputs: dict[str, object], words: s
     assert words in child.message
 
 
-def test_many_wait_at_the_same_time_and_take_no_slot(fleet: Fleet, stage: Stage, web: Web) -> None:
-    fleet.have(workers=1, slots=1)
-    gate = asyncio.Event()
-
-    async def page(asked: Asked) -> Answer:
-        if len(web.asked["/gate"]) == 60:
-            gate.set()  # all have come: none waits for another's end
-        await gate.wait()
-        return as_json(1)
-
-    url = web.page("/gate", page)
-    parent = stage.run(
-        "many = [this.connect(connector_type='REST', url=inputs['url'], wait=False) for _ in range(60)]\n"
-        "this.wait_for(many)",
-        inputs={"url": url},
-    )
-    assert parent.status == Status.ENDED_SUCCESS, parent.message
-    assert web.most_at_once >= 60
-
-
 def test_it_is_cancelled_and_its_time_is_limited(play: Stage, web: Web) -> None:
     async def never(asked: Asked) -> Answer:
         await asyncio.sleep(600)
@@ -96,51 +78,101 @@ def test_it_is_cancelled_and_its_time_is_limited(play: Stage, web: Web) -> None:
     assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.TIMEOUT)
 
 
-def slow(url: str, method: str) -> dict[str, object]:
-    return {"url": url, "method": method, "total_timeout": 600}
+@pytest.fixture
+def slow_at_first(web: Web) -> str:
+    """A page that never answers the first who asks."""
 
-
-@pytest.mark.parametrize(("method", "is_repeated"), [("get", True), ("post", False)])
-def test_a_lost_worker(fleet: Fleet, stage: Stage, web: Web, method: str, is_repeated: bool) -> None:
-    worker = fleet.have(workers=1, slots=2)[0]
-
-    async def slow_at_first(asked: Asked) -> Answer:
+    async def page(asked: Asked) -> Answer:
         if len(web.asked["/slow"]) == 1:
             await asyncio.sleep(600)
         return as_json("at last")
 
-    url = web.page("/slow", slow_at_first)
-    parent = stage.start("this.connect(connector_type='REST', inputs=inputs)", inputs=slow(url, method))
+    return web.page("/slow", page)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "is_repeated"),
+    [
+        ({"method": "get"}, True),
+        ({"method": "post"}, False),
+        ({"method": "post", "idempotent": True}, True),
+        ({"method": "get", "idempotent": False}, False),
+        ({"method": "post", "max_attempts": 2, "backoff": 0.1}, True),
+    ],
+)
+def test_a_lost_worker(
+    fleet: Fleet, play: Stage, web: Web, slow_at_first: str, inputs: dict[str, object], is_repeated: bool
+) -> None:
+    (worker,) = fleet.workers
+    inputs = {"url": slow_at_first, "total_timeout": 600, **inputs}
+    parent = play.start("this.connect(connector_type='REST', inputs=inputs)", inputs=inputs)
     wait_until(lambda: web.asked["/slow"])
     worker.kill("host")
-    stage.ended(parent)
-    child = stage.children(parent)[0]
+    play.ended(parent)
+    child = play.children(parent)[0]
     news = list(Transition.objects.filter(execution=child).order_by("version").values_list("new", "reason"))
     if is_repeated:
         assert (child.status, child.attempt, len(web.asked["/slow"])) == (Status.ENDED_SUCCESS, 2, 2), news
+        assert "carried out again" in play.log(child)[0]
     else:
         assert (child.status, child.reason) == (Status.ENDED_ERROR, Reason.INTERRUPTED), news
         assert len(web.asked["/slow"]) == 1
 
 
 @pytest.mark.parametrize(("method", "is_repeated"), [("get", True), ("post", False)])
-def test_a_stopped_worker(fleet: Fleet, stage: Stage, web: Web, method: str, is_repeated: bool) -> None:
-    worker = fleet.have(workers=1, slots=2)[0]
-
-    async def slow_at_first(asked: Asked) -> Answer:
-        if len(web.asked["/stopped"]) == 1:
-            await asyncio.sleep(600)
-        return as_json("at last")
-
-    url = web.page("/stopped", slow_at_first)
-    parent = stage.start("this.connect(connector_type='REST', inputs=inputs)", inputs=slow(url, method))
-    wait_until(lambda: web.asked["/stopped"])
+def test_a_stopped_worker(
+    fleet: Fleet, stage: Stage, web: Web, slow_at_first: str, method: str, is_repeated: bool
+) -> None:
+    (worker,) = fleet.have(workers=1, slots=4)
+    inputs = {"url": slow_at_first, "total_timeout": 600, "method": method}
+    parent = stage.start("this.connect(connector_type='REST', inputs=inputs)", inputs=inputs)
+    wait_until(lambda: web.asked["/slow"])
     assert worker.stop() == 0
-    fleet.have(workers=1, slots=2)
+    fleet.have(workers=1, slots=4)
     stage.ended(parent)
     child = stage.children(parent)[0]
     reason = "" if is_repeated else Reason.INTERRUPTED
-    assert (child.reason, len(web.asked["/stopped"])) == (reason, 2 if is_repeated else 1)
+    assert (child.reason, len(web.asked["/slow"])) == (reason, 2 if is_repeated else 1)
+
+
+def test_a_parent_is_paused_and_resumed_while_it_waits(play: Stage, web: Web) -> None:
+    gate = threading.Event()
+
+    async def page(asked: Asked) -> Answer:
+        while not gate.is_set():
+            await asyncio.sleep(0.01)
+        return as_json("opened")
+
+    inputs = {"url": web.page("/gated", page)}
+    parent = play.start(
+        "return this.connect(connector_type='REST', url=inputs['url']).get('output_value')['json']",
+        inputs=inputs,
+    )
+    child = wait_until(lambda: Execution.objects.filter(parent=parent, status=Status.RUNNING).first())
+    with pytest.raises(CannotPause, match="cannot be paused"):
+        pause_execution(child, by=play.cast.root)
+    pause_execution(parent, by=play.cast.root)
+    play.in_status(parent, Status.PAUSED)
+    gate.set()
+    play.ended(child)
+    assert (child.status, child.pause_requested_at) == (Status.ENDED_SUCCESS, None)
+    resume_execution(parent, by=play.cast.root)
+    assert play.ended(parent).output_value == "opened"
+
+
+def test_an_awaited_connection_ends_with_its_parent(play: Stage, web: Web) -> None:
+    async def never(asked: Asked) -> Answer:
+        await asyncio.sleep(600)
+        return Answer()
+
+    parent = play.start(
+        "this.connect(connector_type='REST', url=inputs['url'])", inputs={"url": web.page("/n", never)}
+    )
+    child = wait_until(lambda: Execution.objects.filter(parent=parent, status=Status.RUNNING).first())
+    cancel_execution(parent, by=play.cast.root)
+    play.all_ended([parent.pk, child.pk])
+    child.refresh_from_db()
+    assert child.status == Status.ENDED_CANCELLED
 
 
 def test_a_connector_brings_its_inputs_and_its_secrets(play: Stage, web: Web) -> None:

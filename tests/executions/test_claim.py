@@ -72,6 +72,16 @@ def test_connections_are_claimed_beside_the_slots(stage: Stage, hosts: Hosts) ->
     assert done.claimed == [others[2]]
 
 
+def test_full_slots_hold_no_connection_up(stage: Stage, hosts: Hosts) -> None:
+    host = hosts(slots=1, connections=1)
+    for _ in range(3):
+        stage.start("", priority=5)
+    start = Start(connector_type="REST", inputs={"url": "http://127.0.0.1:1"}, project=stage.cast.workshop)
+    late, _ = start_execution(start, by=stage.cast.root, origin="API")
+    stage.ids.append(late.pk)
+    assert late.pk in host.claim()
+
+
 def test_an_ended_lease_claims_nothing(stage: Stage, host: StandIn) -> None:
     stage.start("")
     host.leave()
