@@ -14,6 +14,7 @@ urlpatterns = [
     path("flows/", include("flows.urls")),
     path("connectors/", include("connectors.urls")),
     path("settings/", include("projects.setting_urls")),
+    path("wrappers/", include("flows.wrapper_urls")),
     path("executions/", include("executions.urls")),
     path("inbox/", include("inbox.urls")),
     path("", include("schedules.urls")),

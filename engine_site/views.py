@@ -15,7 +15,7 @@ from access.permissions import visible
 from connectors.models import Connector
 from engine_site import chart, figures
 from executions.models import Execution
-from flows.models import Flow
+from flows.models import Flow, Wrapper
 from projects.models import Project, Setting
 from records import forms
 
@@ -25,6 +25,7 @@ HITS_PER_TYPE = 6
 _SEARCHED: list[tuple[type[Model], str, str, str]] = [
     (Flow, "Flows", "code", "flow-detail"),
     (Connector, "Connectors", "plug", "connector-detail"),
+    (Wrapper, "Wrappers", "brackets-contain", "wrapper-detail"),
     (Setting, "Settings", "variable", "setting-detail"),
     (Project, "Projects", "folder", "project-detail"),
     (Execution, "Executions", "", "execution-detail"),

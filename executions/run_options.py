@@ -13,13 +13,13 @@ from access.identities import roles_of, roles_to_pass_on
 from access.models import Role
 from access.permissions import Operation, is_unrestricted, projects_with
 from executions.models import Execution, RunChoice, SavepointRetention
-from flows.models import Flow, Wrapper
+from flows.models import Flow
+from flows.wrapping import wrappers_form
 from projects.models import Project
 from records.forms import forget_secrets
 from records.models import NAME_LENGTH
 
 _OFFERED = 200  # of projects and roles
-_WRAPPERS_OFFERED = 30  # each is drawn with its own form
 _NOT_KEPT = ("name", "scheduled_for")  # of a choice: they are meant once
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 def options_form(flow: Flow, by: Any) -> Json:
     """Return the form of all options but the inputs."""
     projects = _projects(flow, by)
-    roles, wrappers = _roles(by), _wrappers(by)
+    roles, wrappers = _roles(by), wrappers_form(by)
     limit = f"The flow's is {flow.max_runtime_minutes}." if flow.max_runtime_minutes else ""
     properties: Json = {
         "name": {"type": "string", "maxLength": NAME_LENGTH, "label": "Name", "placeholder": flow.name},
@@ -68,12 +68,7 @@ def options_form(flow: Flow, by: Any) -> Json:
             "label": "Roles it acts with",
             "help": "None chosen: all that you can pass on.",
         },
-        "wrappers": {
-            "type": "array",
-            "label": "Run it through wrappers",
-            "help": "The outermost first.",
-            "items": {"oneOf": wrappers},
-        },
+        "wrappers": {"label": "Run it through wrappers", "help": "The outermost first.", **(wrappers or {})},
         "unwrapped": {
             "type": "boolean",
             "label": "Leave out the wrappers of the flow",
@@ -106,25 +101,6 @@ def _roles(by: Any) -> list[str]:
         return list(Role.objects.alive().order_by("name").values_list("name", flat=True)[:_OFFERED])
     passed_on = set(roles_to_pass_on(by) or ())
     return [role.name for role in roles_of(by) if role.pk in passed_on]
-
-
-def _wrappers(by: Any) -> list[Json]:
-    allowed = projects_with(by, Operation.RUN, Wrapper)
-    wrappers = Wrapper.objects.alive().filter(project__deleted_at=None)
-    if allowed is not None:
-        wrappers = wrappers.filter(project__in=allowed)
-    return [
-        {
-            "title": name,
-            "type": "object",
-            "required": ["name"],
-            "properties": {
-                "name": {"const": name},
-                "inputs": {"label": "Inputs", **(schema or {"type": "object"})},
-            },
-        }
-        for name, schema in wrappers.order_by("name").values_list("name", "input_schema")[:_WRAPPERS_OFFERED]
-    ]
 
 
 # -- Bodies and commands -----------------------------------------------------------------------------------

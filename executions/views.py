@@ -71,9 +71,17 @@ def execution_drawer(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 def _find(request: HttpRequest, execution_id: UUID) -> Execution:
     executions = Execution.objects.select_related(
-        "project", "flow", "flow__project", "connector", "script", "created_by", "host", "deleted_by"
+        "project",
+        "flow",
+        "flow__project",
+        "wrapper",
+        "connector",
+        "script",
+        "created_by",
+        "host",
+        "deleted_by",
     )
-    return visible_or_404(request, executions.defer("flow__script"), execution_id)
+    return visible_or_404(request, executions.defer("flow__script", "wrapper__script"), execution_id)
 
 
 def _header(request: HttpRequest, execution: Execution) -> dict[str, Any]:

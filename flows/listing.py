@@ -1,43 +1,47 @@
-"""The flows that a list shows, with their latest executions; asked in one statement per page.
+"""The flows and wrappers that a list shows; asked in one statement per page, with the latest executions of flows.
 
-`flows.views` calls it. It checks no permission beyond what its caller passes in.
+The views call it. It checks no permission beyond what its caller passes in.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
-from flows.models import Flow
+from flows.models import Flow, ScriptRecord
 from records.paging import KeyPage, page_by_key
 
+R = TypeVar("R", bound=ScriptRecord)
 LATEST_SHOWN = 6
 
 
 def list_flows(flows: "QuerySet[Flow]", parameters: Mapping[str, Any]) -> KeyPage[Flow]:
-    """Return a page of flows, filtered by the parameters q, project, problems and trash."""
+    """Return a page of flows with their latest executions, filtered as `list_scripted` says."""
+    return list_scripted(flows.annotate(latest=ArraySubquery(_latest_executions())), parameters)
+
+
+def list_scripted(records: "QuerySet[R]", parameters: Mapping[str, Any]) -> KeyPage[R]:
+    """Return a page of records with scripts, filtered by the parameters q, project, problems and trash."""
     in_trash = "trash" in parameters
-    flows = (
-        flows.exclude(deleted_at=None)
+    records = (
+        records.exclude(deleted_at=None)
         if in_trash
-        else flows.filter(deleted_at=None, project__deleted_at=None)
+        else records.filter(deleted_at=None, project__deleted_at=None)
     )
     if text := parameters.get("q", "").strip():
-        flows = flows.filter(name__icontains=text)
+        records = records.filter(name__icontains=text)
     if project_id := _uuid(parameters.get("project", "")):
-        flows = flows.filter(project_id=project_id)
+        records = records.filter(project_id=project_id)
     if "problems" in parameters:
-        flows = flows.filter(has_syntax_error=True)
-    flows = flows.select_related("project", "bundle", "modified_by", "deleted_by").defer(
-        "script", "input_schema"
-    )
-    flows = flows.annotate(latest=ArraySubquery(_latest_executions()))
+        records = records.filter(has_syntax_error=True)
+    records = records.select_related("project", "bundle", "modified_by", "deleted_by")
+    records = records.defer("script", "input_schema")
     if in_trash:
-        return page_by_key(flows, parameters, "id", descending=True)
-    return page_by_key(flows, parameters, "name")
+        return page_by_key(records, parameters, "id", descending=True)
+    return page_by_key(records, parameters, "name")
 
 
 def _latest_executions() -> "QuerySet[Any]":

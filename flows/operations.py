@@ -30,7 +30,7 @@ def save_flow(flow: Flow, *, by: Any, **fields: Any) -> Flow:
 
     Raises ValidationError naming each wrong field, RecordIsReadonly, PermissionRefused.
     """
-    check_wrappers(fields, by=by)
+    check_wrappers(fields, by=by, kept=flow.wrappers)
     return save_scripted(flow, by=by, **fields)
 
 

@@ -3,7 +3,7 @@
 Flows keep such lists, and starts bring them. Nothing is started here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from flows.models import Wrapper
 from records.forms import find_faults, in_words
 
 MAX_WRAPPERS = 10
+_OFFERED = 30  # each is drawn with its own form
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Wrapping:
         return {"name": self.wrapper.name, "inputs": self.inputs}
 
 
-def find_wrappings(given: Any, *, by: Any = None) -> list[Wrapping]:
-    """Return what `given` names. Without `by` nobody's permission is asked: whoever kept the list had it.
+def find_wrappings(given: Any, *, by: Any = None, kept: Collection[str] = ()) -> list[Wrapping]:
+    """Return what `given` names. Without `by`, and for those `kept` before, nobody's permission is asked.
 
     Raises ValidationError for the field `wrappers`, saying which of them is wrong.
     """
@@ -37,17 +38,44 @@ def find_wrappings(given: Any, *, by: Any = None) -> list[Wrapping]:
         raise _wrong('Give a list, for example [{"name": "retry", "inputs": {"max_tries": 3}}].')
     if len(given) > MAX_WRAPPERS:
         raise _wrong(f"Give {MAX_WRAPPERS} wrappers at most.")
-    wrappers = _wrappers([_name(item, place) for place, item in enumerate(given)], by)
+    wrappers = _wrappers([_name(item, place) for place, item in enumerate(given)], by, kept)
     return [
         Wrapping(wrapper, _inputs(wrapper, item, place))
         for place, (wrapper, item) in enumerate(zip(wrappers, given, strict=True))
     ]
 
 
-def check_wrappers(fields: dict[str, Any], *, by: Any) -> None:
-    """Bring the list of wrappers among `fields` of a record, if it is there, into its stored form."""
+def check_wrappers(fields: dict[str, Any], *, by: Any, kept: Collection[Mapping[str, Any]] = ()) -> None:
+    """Bring the list of wrappers among `fields` of a record, if it is there, into its stored form.
+
+    `kept` is the list that the record has: whoever changes it may leave in it what they may not run themselves.
+    """
     if "wrappers" in fields:
-        fields["wrappers"] = [each.snapshot() for each in find_wrappings(fields["wrappers"] or [], by=by)]
+        names = [each["name"] for each in kept]
+        wrappings = find_wrappings(fields["wrappers"] or [], by=by, kept=names)
+        fields["wrappers"] = [each.snapshot() for each in wrappings]
+
+
+def wrappers_form(by: Any, kept: Collection[Mapping[str, Any]] = ()) -> dict[str, Any] | None:
+    """Return the form of a list of wrappers: those that `by` may run, and those `kept`; None if there are none."""
+    rows = visible(by, Wrapper.objects.alive().filter(project__deleted_at=None), Operation.RUN)
+    schemas = dict(rows.order_by("name").values_list("name", "input_schema")[:_OFFERED])
+    schemas = {each["name"]: None for each in kept} | schemas
+    if not schemas:
+        return None
+    ways = [
+        {
+            "title": name,
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"const": name},
+                "inputs": {"label": "Inputs", **(schema or {"type": "object"})},
+            },
+        }
+        for name, schema in schemas.items()
+    ]
+    return {"type": "array", "items": {"oneOf": ways}}
 
 
 def _name(item: Any, place: int) -> str:
@@ -59,11 +87,10 @@ def _name(item: Any, place: int) -> str:
     return str(item["name"]).strip()
 
 
-def _wrappers(names: list[str], by: Any) -> list[Wrapper]:
-    rows: QuerySet[Wrapper] = Wrapper.objects.alive()
-    if by is not None:
-        rows = visible(by, rows, Operation.RUN)
-    found = {wrapper.name: wrapper for wrapper in rows.filter(name__in=names)}
+def _wrappers(names: list[str], by: Any, kept: Collection[str]) -> list[Wrapper]:
+    rows: QuerySet[Wrapper] = Wrapper.objects.alive().filter(name__in=names)
+    allowed = rows if by is None else visible(by, rows, Operation.RUN) | rows.filter(name__in=kept)
+    found = {wrapper.name: wrapper for wrapper in allowed}
     for place, name in enumerate(names):
         if name not in found:
             more = " that you may run" if by is not None else ""

@@ -1,4 +1,4 @@
-// The script tab of a flow: save by button and Ctrl-S, check on a pause, run saves first, leaving with changes asks.
+// The script tab of a flow or wrapper: save by button and Ctrl-S, check on a pause, run saves first, leaving with changes asks.
 import "./editor.js";
 import { confirmAction } from "./ui/dialogs.js";
 import { element } from "./ui/icon.js";
@@ -46,8 +46,8 @@ async function send(overwrite) {
   const answer = await fetchJson(editor.dataset.saveUrl, { method: "POST", body: { script: doc.toString(), version, overwrite } });
   version = answer.version;
   editor.markSaved(doc);
-  document.getElementById("flow-version").textContent = `@${version}`;
-  document.getElementById("flow-problems").hidden = answer.problems.length === 0;
+  document.getElementById("version").textContent = `@${version}`;
+  document.getElementById("problems-badge").hidden = answer.problems.length === 0;
   clearTimeout(timer);
   show(answer.problems);
   showState(editor.isDirty ? undefined : "saved");
@@ -89,7 +89,7 @@ if (saveButton) {
   });
   saveButton.addEventListener("click", save);
   unsaved.push(() => editor.isDirty);
-  document.getElementById("save-and-run").addEventListener("click", () => document.querySelector("[data-shortcut=r]")?.click());
+  document.getElementById("save-and-run")?.addEventListener("click", () => document.querySelector("[data-shortcut=r]")?.click());
 
   // Running runs what the person sees: unsaved changes are saved first. Capturing, so that htmx's own submit waits too.
   document.addEventListener("submit", async (event) => {

@@ -97,12 +97,12 @@ def test_the_editor_checks_saves_and_asks_before_it_overwrites(window, flows):
     expect(page.locator("#problems")).to_contain_text("line 3")
     expect(page.locator("#save-state")).to_have_text("unsaved changes")
     page.keyboard.press("Control+s")
-    expect(page.locator("#flow-version")).to_have_text("@2")
-    expect(page.locator("#flow-problems")).to_be_visible()
+    expect(page.locator("#version")).to_have_text("@2")
+    expect(page.locator("#problems-badge")).to_be_visible()
     for _ in "x = = 1":
         page.keyboard.press("Backspace")
     page.keyboard.press("Control+s")
-    expect(page.locator("#flow-version")).to_have_text("@3")
+    expect(page.locator("#version")).to_have_text("@3")
     expect(page.locator("#problems button")).to_have_count(0)
 
     theirs.page.locator(".cm-content").click()
@@ -111,7 +111,7 @@ def test_the_editor_checks_saves_and_asks_before_it_overwrites(window, flows):
     question = theirs.page.get_by_role("dialog")
     expect(question).to_contain_text("alice saved version 3 meanwhile")
     question.get_by_role("button", name="Save mine").click()
-    expect(theirs.page.locator("#flow-version")).to_have_text("@4")
+    expect(theirs.page.locator("#version")).to_have_text("@4")
     assert mine.unexpected() == theirs.unexpected() == []
 
 
