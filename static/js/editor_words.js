@@ -5,6 +5,7 @@ export const WORDS = {
   this: [
     ["flow", "(name, inputs=None, wait=True, **inputs)", "Starts a flow as a child and, unless wait=False, waits for it. Unknown keywords become inputs."],
     ["script", "(script, inputs=None, wait=True, **inputs)", "Starts a script given as text as a child."],
+    ["connect", "(connector, wait=True, **inputs)", "Makes a connection and, unless wait=False, waits for it: .get('output_value'). Without a connector: connector_type='REST'."],
     ["using", "(wrapper, **inputs)", "Starts through a wrapper: this.using('retry', max_tries=3).flow('name')."],
     ["start_child", "(inputs=None, wait=True, **inputs)", "In a wrapper: starts what it wraps."],
     ["wait", "(*executions, return_when=…)", "Waits for children; all of them unless return_when says otherwise."],
@@ -30,6 +31,8 @@ export const WORDS = {
   system: [
     ["flow", "(name)", "A flow by name or id; with fields, makes or changes it."],
     ["flows", "(filter_=None)", "All flows that match the filter."],
+    ["connector", "(name)", "A connector by name or id; with fields, makes or changes it."],
+    ["connectors", "(filter_=None)", "All connectors that match the filter."],
     ["setting", "(name)", "A setting by name or id: its value, and its lock."],
     ["settings", "(filter_=None)", "All settings that match the filter."],
     ["wrapper", "(name)", "A wrapper by name or id; with fields, makes or changes it."],
