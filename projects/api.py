@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from access.rest import Guarded
 from projects import bundles
 from projects.kinds import BUNDLE, PROJECT, SETTING
+from projects.lock_state import lock_state
 from projects.shipped_bundles import shipped_bundles
 from records.api import (
     RecordDetail,
@@ -25,6 +26,19 @@ from records.openapi import Described, object_of, ref
 
 _KEY = object_of({"type": {"type": "string"}, "name": {"type": "string"}})
 _KEYS = {"type": "array", "items": _KEY}
+_MOMENT = {"type": "string", "format": "date-time"}
+_PLACE = object_of(
+    {
+        "execution_id": {
+            "type": ["string", "null"],
+            "format": "uuid",
+            "description": "null for one that you may not see",
+        },
+        "at": _MOMENT,
+        "since": {**_MOMENT, "type": ["string", "null"]},
+        "depth": {"type": "integer"},
+    }
+)
 
 
 class ProjectList(Guarded, RecordList):
@@ -67,6 +81,24 @@ class SettingDuplicate(Guarded, RecordDuplicate):
     """Copies a setting in its project."""
 
     kind = SETTING
+
+
+class SettingLock(Guarded, RecordView):
+    """Who holds the lock of a setting, and the first hundred of those who wait for it, in their order."""
+
+    kind = SETTING
+    reads = ("by",)
+
+    def describe(self, method: str) -> Described:
+        result = object_of(
+            {"holder": {**_PLACE, "type": ["object", "null"]}, "waiters": {"type": "array", "items": _PLACE}}
+        )
+        return Described("Read a lock", result, errors=(404,))
+
+    def get(self, request: Request, key: str) -> Response:
+        lock = lock_state(self.find(key), by=request.user, most=100)
+        holder = lock.holder.snapshot() if lock.holder else None
+        return Response({"holder": holder, "waiters": [each.snapshot() for each in lock.waiters]})
 
 
 class BundleList(Guarded, RecordList):
@@ -177,5 +209,6 @@ urlpatterns = [
     path("setting", SettingList.as_view()),
     path("setting/<str:key>/restore", SettingRestore.as_view()),
     path("setting/<str:key>/duplicate", SettingDuplicate.as_view()),
+    path("setting/<str:key>/lock", SettingLock.as_view()),
     path("setting/<path:key>", SettingDetail.as_view()),
 ]

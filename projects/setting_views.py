@@ -1,12 +1,11 @@
 """Pages of settings: the list, the editor of a value with its lock beside it, and the other fields."""
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import F, TextField
+from django.db.models import TextField
 from django.db.models.functions import Cast, Left
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from access.pages import page, visible_or_404, words_of
 from access.permissions import Operation, may, may_anywhere, visible
 from projects import setting as operations
+from projects.lock_state import lock_state
 from projects.models import Project, Setting
 from records.paging import page_by_key
 from records.texts import LARGEST_YAML, read_value, write_value, write_yaml
@@ -94,7 +94,7 @@ def setting_lock(request: HttpRequest, setting_id: UUID) -> HttpResponse:
     """Show who holds the lock and who waits for it; answers 204 while that is as the page has it (`?seen=`)."""
     setting = _find(request, setting_id)
     context = _lock(request, setting)
-    if request.GET.get("seen") == context["lock_stamp"]:
+    if request.GET.get("seen") == context["lock"].stamp:
         return HttpResponse(status=204)
     return render(request, "settings/lock.html", {"setting": setting, **context})
 
@@ -198,22 +198,7 @@ def _written(value: Any, *, as_json: bool) -> dict[str, Any]:
 
 
 def _lock(request: HttpRequest, setting: Setting) -> dict[str, Any]:
-    # Through the relation: executions come later in the order of apps.
-    places: Any = setting.locks
-    rows = list(places.order_by(F("since").asc(nulls_last=True), "id")[: WAITERS_SHOWN + 2])
-    executions = places.model._meta.get_field("execution").related_model._default_manager
-    seen = visible(request.user, executions.filter(pk__in=[row.execution_id for row in rows]))
-    known = {each.pk: each for each in seen.only("id", "name", "status")}
-    shown = [{"place": row, "execution": known.get(row.execution_id)} for row in rows]
-    holder = shown.pop(0) if rows and rows[0].since else None
-    stamp = "-".join(f"{row.pk}.{row.depth}.{int(row.since is not None)}" for row in rows)
-    return {
-        "holder": holder,
-        "waiters": shown[:WAITERS_SHOWN],
-        "has_more_waiters": len(shown) > WAITERS_SHOWN,
-        "lock_stamp": stamp,
-        "lock_query": urlencode({"seen": stamp}),
-    }
+    return {"lock": lock_state(setting, by=request.user, most=WAITERS_SHOWN)}
 
 
 def _projects(request: HttpRequest) -> list[Project]:

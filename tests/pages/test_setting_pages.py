@@ -132,10 +132,10 @@ def test_the_lock_is_shown_with_its_queue(cast, browser_of, setting, flow, start
     page = client.get(page_of(setting, "lock"))
     places = [page.text.index(str(execution.pk)) for execution in executions]
     assert places == sorted(places) and "held" in page.text
-    assert client.get(page_of(setting, "lock"), {"seen": page.context["lock_stamp"]}).status_code == 204
+    assert client.get(page_of(setting, "lock"), {"seen": page.context["lock"].stamp}).status_code == 204
     Lock.objects.filter(execution=executions[0]).delete()
     assert (
-        "about to take it" in client.get(page_of(setting, "lock"), {"seen": page.context["lock_stamp"]}).text
+        "about to take it" in client.get(page_of(setting, "lock"), {"seen": page.context["lock"].stamp}).text
     )
 
 

@@ -1,7 +1,10 @@
 """Settings over REST: any JSON value, written whole; listed without their values."""
 
 import pytest
+from django.utils import timezone
 
+from executions.models import Execution, Lock
+from flows.models import Flow
 from projects.models import Setting
 from projects.setting import append_to_setting, create_setting
 from tests.cast import Cast
@@ -62,3 +65,17 @@ def test_what_many_append_at_once_is_all_there(cast: Cast) -> None:
     setting = create_setting(by=cast.root, name="list")
     in_threads(*[lambda n=n: append_to_setting(setting, n, by=cast.root) for n in range(8)])  # type: ignore[misc]
     assert sorted(Setting.objects.get(pk=setting.pk).value) == list(range(8))
+
+
+def test_who_is_at_the_lock(root: Caller, carol: Caller, flow: Flow, cast: Cast) -> None:
+    setting = create_setting(by=cast.root, name="door", project=cast.workshop)
+    assert carol.get(f"/setting/{setting.pk}/lock").body == {"holder": None, "waiters": []}
+    first, second, hidden = (root.post("/execution", {"flow_id": str(flow.pk)}).body["id"] for _ in range(3))
+    for execution in (first, second, hidden):
+        Lock.objects.create(
+            setting=setting, execution_id=execution, since=timezone.now() if execution == first else None
+        )
+    Execution.objects.filter(pk=hidden).update(project=cast.attic)
+    lock = carol.get("/setting/door/lock", {"by": "name"}).body
+    assert (lock["holder"]["execution_id"], lock["holder"]["depth"]) == (first, 1)
+    assert [each["execution_id"] for each in lock["waiters"]] == [second, None]
