@@ -32,7 +32,7 @@ AS_FORM, AS_TEXT = {"configuration.?as": "form"}, {"inputs.?as": "raw", "inputs.
 
 @pytest.fixture
 def daily(cast: Cast) -> Scheduler:
-    return create_scheduler(by=cast.root, name="Daily", built_in="daily")
+    return create_scheduler(by=cast.root, name="Daily", built_in="daily", project=cast.workshop)
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_the_preview(cast: Cast, browser_of: Browsers, flow: Flow, daily: Schedu
 
 
 def test_another_scheduler_brings_its_own_fields(cast: Cast, browser_of: Browsers) -> None:
-    cron = create_scheduler(by=cast.root, name="Cron", built_in="cron")
+    cron = create_scheduler(by=cast.root, name="Cron", built_in="cron", project=cast.workshop)
     response = browser_of(cast.alice).get(reverse("schedule-configuration"), {"scheduler": cron.pk})
     assert 'name="configuration.expression"' in response.content.decode()
 
@@ -188,7 +188,7 @@ def test_changing_one(cast: Cast, browser_of: Browsers, schedule: Schedule) -> N
 def test_moments_without_a_zone_keep_their_meaning_in_the_form(
     cast: Cast, browser_of: Browsers, flow: Flow
 ) -> None:
-    once = create_scheduler(by=cast.root, name="Once", built_in="once")
+    once = create_scheduler(by=cast.root, name="Once", built_in="once", project=cast.workshop)
     schedule = create_schedule(
         by=cast.root, name="party", flow=flow, scheduler=once, configuration={"at": "2099-07-01T20:00"},
         time_zone="Europe/Vienna",
