@@ -4,7 +4,7 @@ Only types are looked at. What a value may be is for the models and operations t
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -73,13 +73,20 @@ def clean_value(column: "models.Field[Any, Any]", value: Any) -> Any:
 
 def clean_moment(value: Any) -> datetime:
     """Return a moment given as text with its zone. Raises ValidationError."""
-    try:
-        moment = parse_datetime(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or timezone.is_naive(moment):
+    moment = as_moment(value) if isinstance(value, str) else None
+    if moment is None:
         raise ValidationError(f"Give a time with its zone, for example {_EXAMPLE}.")
     return moment
+
+
+def as_moment(text: str) -> datetime | None:
+    """Return the moment in a text with its zone, in UTC; None where there is none, or none that can be stored."""
+    try:
+        moment = parse_datetime(text)
+        # The database knows fewer offsets than Python does.
+        return None if moment is None or timezone.is_naive(moment) else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _typed(value: Any, wanted: type | tuple[type, ...], words: str) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.utils.dateparse import parse_datetime
 
 from access.models import User
 from access.permissions import Operation, PermissionRefused, may, may_in_project
@@ -16,6 +15,7 @@ from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED
 from executions.models import Execution
 from executions.reading import read_execution
 from projects.models import Project
+from records.cleaning import as_moment
 from records.kinds import Kind, kind_of, select
 from records.operations import Conflict
 
@@ -233,9 +233,11 @@ def whole_of(value: Any, name: str) -> int | None:
 def moment_of(value: Any, name: str) -> datetime | None:
     if value is None:
         return None
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, tz=UTC)
-    moment = parse_datetime(str(value))
+    try:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        moment = datetime.fromtimestamp(value, tz=UTC) if is_number else as_moment(str(value))
+    except (ValueError, OverflowError, OSError):  # a number that is no time
+        moment = None
     if moment is None:
         raise CallRefused(
             "InvalidInputError", f"{name} takes a time such as 2030-01-31T08:30:00Z, not {value!r}."

@@ -134,3 +134,14 @@ def test_filters(root: Caller, ids: dict[str, str]) -> None:
                 for value in (None, -1, 2**63, [], "x\\", "💥"):
                     text = orjson.dumps({"field": field, "op": operator, "value": value}).decode()
                     check(root, "GET", f"/{kind}", query={"filter": text, "limit": "1"})
+
+
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [("0215-06-14T16:12:57-16:33", 200), ("0001-01-01T00:00:00+10:00", 400), ("2030-01-01T00:00:00", 400)],
+)
+def test_moments_that_the_database_does_not_know(
+    root: Caller, ids: dict[str, str], moment: str, status: int
+) -> None:
+    answer = root.patch(f"/execution/{ids['execution']}", {"expires_at": moment})
+    assert answer.status == status, answer.body
