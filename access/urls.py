@@ -29,6 +29,7 @@ urlpatterns = [
         "users/<uuid:user_id>/keys/<uuid:key_id>/revoke/", user_views.user_key_revoke, name="user-key-revoke"
     ),
     path("users/<uuid:user_id>/history/", user_views.user_history, name="user-history"),
+    path("identities/<str:kind>/<uuid:identity_id>/", user_views.identity_roles, name="identity-roles"),
     path("roles/", role_views.role_list, name="role-list"),
     path("roles/create/", role_views.role_create, name="role-create"),
     path("roles/held/<uuid:held_id>/take/", user_views.role_take, name="role-take"),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +18,15 @@ from access.effective import OPERATIONS, effective_rows, effective_tables
 from access.mail import mail_link
 from access.models import ApiKey, IdentityKind, IdentityRole, Role, User, UserSession
 from access.pages import page, visible_or_404, words_of
-from access.permissions import Operation, PermissionRefused, is_unrestricted, may, require, visible
+from access.permissions import (
+    Operation,
+    PermissionRefused,
+    is_unrestricted,
+    may,
+    may_anywhere,
+    require,
+    visible,
+)
 from access.sign_in import locked_addresses
 from records.kinds import kind_of
 from records.paging import page_by_key
@@ -69,7 +77,12 @@ def offered(request: HttpRequest) -> dict[str, Any]:
     """Return the roles and projects that the forms offer to give."""
     projects = visible(request.user, kind_of("project").rows().order_by("name"))[:PROJECTS_OFFERED]
     roles = visible(request.user, Role.objects.alive().order_by("name"))
-    return {"roles": list(roles), "projects": list(projects.only("id", "name"))}
+    return {
+        "roles": list(roles),
+        "projects": list(projects.only("id", "name")),
+        "may_give": may(request.user, Operation.CREATE, IdentityRole),  # everywhere
+        "gives_roles": may_anywhere(request.user, Operation.CREATE, IdentityRole),
+    }
 
 
 @require_POST
@@ -215,7 +228,6 @@ def user_roles(request: HttpRequest, user_id: UUID) -> HttpResponse:
     person = _find(request, user_id)
     context = _context(request, person, "roles") | offered(request)
     context["held"] = list(visible(request.user, operations.user_roles(person.pk)))
-    context["may_give"] = may(request.user, Operation.CREATE, IdentityRole)
     return render(request, "access/user_roles.html", context)
 
 
@@ -235,6 +247,33 @@ def user_give_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
     return _done(request, person, give, f"{person.username} has the role.", "user-roles")
 
 
+@page
+def identity_roles(request: HttpRequest, kind: str, identity_id: UUID) -> HttpResponse:
+    """Show the roles of a webhook or schedule, and what it may do by them; by POST give it one."""
+    if kind not in (IdentityKind.WEBHOOK, IdentityKind.SCHEDULE):
+        raise Http404
+    identity: Any = visible_or_404(request, kind_of(kind).rows(), identity_id)
+    if request.method == "POST":
+        try:
+            role, project = _given_role(request)
+            propagate = "propagate" in request.POST
+            operations.give_role(
+                kind, identity_id, role, by=request.user, project=project, propagate=propagate
+            )
+            messages.success(request, f"“{identity}” has the role.")
+        except ValidationError as error:
+            messages.error(request, f"Nothing was changed. {words_of(error)}")
+        return redirect("identity-roles", kind, identity_id)
+    context = offered(request) | permission_tables(request, kind, identity_id)
+    context |= {
+        "identity": identity,
+        "kind": kind,
+        "address": reverse(f"{kind}-detail", args=[identity_id]),
+        "held": list(operations.roles_held(kind, identity_id)),
+    }
+    return render(request, "access/identity.html", context)
+
+
 @require_POST
 @page
 def role_take(request: HttpRequest, held_id: UUID) -> HttpResponse:
@@ -242,8 +281,10 @@ def role_take(request: HttpRequest, held_id: UUID) -> HttpResponse:
     held = visible_or_404(request, IdentityRole.objects.select_related("role", "project"), held_id)
     operations.take_role(held, by=request.user)
     messages.success(request, f"Took the role {held} away.")
-    if held.identity_kind == IdentityKind.USER and request.POST.get("back") == "user":
-        return redirect("user-roles", held.identity_id)
+    if request.POST.get("back") == "holder":
+        if held.identity_kind == IdentityKind.USER:
+            return redirect("user-roles", held.identity_id)
+        return redirect("identity-roles", held.identity_kind, held.identity_id)
     return redirect("role-holders", held.role_id)
 
 

@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from access.identities import name_of
+from access.models import Role
 from access.pages import json_error, page, visible_or_404, words_of
 from access.permissions import Operation, may, visible
 from executions import log_reading, operations, savepoint_views
@@ -140,6 +141,15 @@ def _can_resume(execution: Execution) -> bool:
     )
 
 
+def _acts_with(execution: Execution) -> str:
+    """Return the names of the roles that the execution has."""
+    if execution.roles is None:
+        is_everything = execution.created_by is not None and execution.created_by.is_superuser
+        return "everything its superuser may" if is_everything else "all roles of its starter"
+    names = Role.objects.filter(pk__in=execution.roles).order_by("name").values_list("name", flat=True)
+    return ", ".join(names) or "no role"
+
+
 def _related(request: HttpRequest, execution: Execution) -> dict[UUID | None, Execution]:
     ids = [key for key in (execution.parent_id, execution.rerun_of_id, execution.forked_from_id) if key]
     if not ids:
@@ -159,6 +169,7 @@ def _overview(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     return {
         "panels": draw_panels(request, execution),
         "interruption": _last_interruption(execution),
+        "acts_with": _acts_with(execution),
         "expiry": expiry_of(execution),
         "excerpt": excerpt(_script_of(execution), marked),
         "failing_line": marked,

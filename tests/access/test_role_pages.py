@@ -7,7 +7,9 @@ from django.urls import reverse
 from access.models import IdentityRole, Role, User
 from access.operations import give_role, permissions_of
 from flows.operations import create_flow
+from records.kinds import kind_of
 from tests.access.conftest import Making
+from tests.access.samples import sample_of
 from tests.cast import Cast, hold
 
 
@@ -139,3 +141,23 @@ def test_lists_cost_the_same_for_many_rows(cast: Cast, django_assert_max_num_que
     ):
         with django_assert_max_num_queries(18):  # type: ignore[operator]
             assert client.get(address).status_code == 200
+
+
+def test_roles_of_webhooks_and_schedules(cast: Cast) -> None:
+    for name in ("webhook", "schedule"):
+        kind = kind_of(name)
+        record = sample_of(kind, cast, cast.workshop)
+        address = reverse("identity-roles", args=[name, record.pk])
+        alice = browser_of(cast.alice)
+        role = Role.objects.get(name="Developer")
+        alice.post(address, {"role": str(role.pk), "project": str(cast.workshop.pk)})
+        held = IdentityRole.objects.get(identity_kind=name, identity_id=record.pk, role=role)
+        assert (held.project, held.propagate) == (cast.workshop, False)
+        page = alice.get(address).text
+        assert "Developer" in page and 'title="by Developer' in page and "Workshop" in page
+        assert name in alice.get(reverse("role-holders", args=[role.pk])).text.lower()
+        assert browser_of(cast.mallory).get(address).status_code == 404
+        assert browser_of(cast.carol).post(address, {"role": str(role.pk)}).status_code in (302, 403)
+        alice.post(reverse("role-take", args=[held.pk]), {"back": "holder"})
+        assert not IdentityRole.objects.filter(pk=held.pk).exists()
+    assert browser_of(cast.root).get(reverse("identity-roles", args=["user", cast.bob.pk])).status_code == 404
