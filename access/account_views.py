@@ -11,9 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from access import accounts
+from access.holding_views import permission_tables
 from access.models import IdentityKind, User
 from access.pages import CONTENT_POLICY, page, words_of
-from access.user_views import permission_tables, sessions_of
+from access.user_views import sessions_of
 
 BACKEND = "access.sign_in.LimitedBackend"
 
@@ -45,7 +46,7 @@ def account_save(request: HttpRequest) -> HttpResponse:
 @page
 def password_change(request: HttpRequest) -> HttpResponse:
     """Change one's own password; all other browsers are signed out."""
-    person: Any = User.objects.get(username=request.user.username)
+    person = User.objects.get(pk=str(request.user.pk))
     try:
         new = _repeated(request)
         accounts.change_password(person, request.POST.get("old_password", ""), new)

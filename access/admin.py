@@ -19,6 +19,7 @@ from access.admin_lists import ReadOnlyAdmin, StaffAdmin
 from access.admin_parts import clock, link_to, link_to_list
 from access.models import ApiKey, SignInFailure, User
 from access.operations import user_roles
+from access.permissions import Operation, require
 
 
 def _sign_in(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -169,4 +170,8 @@ class SignInFailureAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Forget the chosen")
     def forget_chosen(self, request: HttpRequest, failures: "QuerySet[SignInFailure]") -> None:
-        self.do_to_each(request, failures, lambda failure: failure.delete(), "Forgot")
+        def forget(failure: SignInFailure) -> None:
+            require(request.user, Operation.UPDATE, User)
+            failure.delete()
+
+        self.do_to_each(request, failures, forget, "Forgot")

@@ -12,9 +12,9 @@ from records.kinds import all_kinds
 READ, CREATE, UPDATE, DELETE, RUN = Operation
 DESCRIPTIONS = {
     "Viewer": "Sees everything in projects: content, executions, inputs, outputs and logs.",
-    "User": "Also runs flows, with the connectors they use, controls executions and answers messages.",
-    "Developer": "Also writes flows and what they need; nothing that grants access to something.",
-    "Operator": "Also sets up what grants access: connectors, webhooks, schedules, bundles.",
+    "User": "Sees everything in projects, runs flows, controls executions and answers messages.",
+    "Developer": "Does what a User does, and writes flows and what they need, but nothing that grants access.",
+    "Operator": "Does what a Developer does, and sets up connectors, webhooks, schedules and bundles.",
     "Admin": "Does everything. Held in one project, everything there.",
     "Webhook": "What a webhook needs to start its flow, and that flow to do its work.",
     "Schedule": "What a schedule needs to start its flow, and that flow to do its work.",

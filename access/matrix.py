@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from access.models import ANY_TYPE, IdentityKind, Operation
+from access.models import ANY_TYPE, IdentityKind
 
 KEPT_SECONDS = 2.0
 Cell = tuple[str, str]  # record type, operation
@@ -138,6 +138,3 @@ def _matrix(sql: str, parameters: tuple[Any, ...]) -> Matrix:
                     (kind, operation)
                 )
     return Matrix(frozenset(everywhere), {key: frozenset(cells) for key, cells in projects.items()}, roles)
-
-
-__all__ = ["NOTHING", "Matrix", "Operation", "forget_matrix", "held_by", "matrix_of", "of_roles", "read_many"]

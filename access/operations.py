@@ -15,7 +15,7 @@ from access.identities import name_of
 from access.matrix import Matrix, forget_matrix, matrix_of
 from access.models import ANY_TYPE, IdentityKind, IdentityRole, Operation, Role, RolePermission
 from access.permissions import PermissionRefused, is_unrestricted, require, require_in_project
-from records.kinds import all_kinds
+from records.kinds import all_kinds, kind_of
 from records.models import NAME_LENGTH
 from records.operations import restore_record, save_record, trash_record
 
@@ -52,6 +52,8 @@ def trash_role(role: Role, *, by: Any) -> Role:
 def restore_role(role: Role, *, by: Any) -> Role:
     """Take a role out of the trash; its holders may do again what it allows."""
     require(by, Operation.DELETE, role)
+    if not covers_role(by, role):
+        raise PermissionRefused(f"You cannot restore the role {role.name!r}: it allows more than you may do.")
     return restore_record(role, by=by)
 
 
@@ -251,6 +253,8 @@ def create_identity_role(
         raise ValidationError(
             {"identity_kind": "An execution has roles of its starter: give them at its start."}
         )
+    if not kind_of(identity_kind).model._default_manager.filter(pk=identity_id).exists():
+        raise ValidationError({"identity_id": f"There is no {identity_kind} with this id: '{identity_id}'."})
     return give_role(identity_kind, identity_id, role, by=by, project=project, propagate=propagate)
 
 
@@ -278,7 +282,7 @@ def take_role(held: IdentityRole, *, by: Any) -> None:
     with transaction.atomic():
         _note_role("take role", held, by, (str(held), None))
         held.delete()
-    forget_matrix(by)
+    forget_matrix(by)  # who may have taken it from themselves
 
 
 def _require_to_place(by: Any, operation: Operation, project: Any) -> None:

@@ -73,6 +73,7 @@ def role_detail(request: HttpRequest, role_id: UUID) -> HttpResponse:
     ]
     context["others"] = list(offered.exclude(pk__in=wanted).only("id", "name")[:PROJECTS_OFFERED])
     context["empty"] = _table(None, set(), in_project=True)
+    context["is_locked"] = role.is_readonly or not context["may_edit"]
     context["hidden"] = len(wanted) - len(context["tables"]) + 1
     return render(request, "access/role.html", context)
 

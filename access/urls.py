@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from access import account_views, audit_views, role_views, user_views, views
+from access import account_views, audit_views, holding_views, role_views, user_views, views
 
 urlpatterns = [
     path("sign-in/", views.SignIn.as_view(), name="login"),
@@ -29,10 +29,10 @@ urlpatterns = [
         "users/<uuid:user_id>/keys/<uuid:key_id>/revoke/", user_views.user_key_revoke, name="user-key-revoke"
     ),
     path("users/<uuid:user_id>/history/", user_views.user_history, name="user-history"),
-    path("identities/<str:kind>/<uuid:identity_id>/", user_views.identity_roles, name="identity-roles"),
+    path("identities/<str:kind>/<uuid:identity_id>/", holding_views.identity_roles, name="identity-roles"),
     path("roles/", role_views.role_list, name="role-list"),
     path("roles/create/", role_views.role_create, name="role-create"),
-    path("roles/held/<uuid:held_id>/take/", user_views.role_take, name="role-take"),
+    path("roles/held/<uuid:held_id>/take/", holding_views.role_take, name="role-take"),
     path("roles/<uuid:role_id>/", role_views.role_detail, name="role-detail"),
     path("roles/<uuid:role_id>/allow/", role_views.role_allow, name="role-allow"),
     path("roles/<uuid:role_id>/save/", role_views.role_save, name="role-save"),

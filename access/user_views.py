@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -14,24 +14,21 @@ from django.views.decorators.http import require_GET, require_POST
 
 from access import accounts, operations
 from access.audit_views import entries_about
-from access.effective import OPERATIONS, effective_rows, effective_tables
+from access.holding_views import given_role, offered, permission_tables
 from access.mail import mail_link
-from access.models import ApiKey, IdentityKind, IdentityRole, Role, User, UserSession
+from access.models import ApiKey, IdentityKind, IdentityRole, User, UserSession
 from access.pages import page, visible_or_404, words_of
 from access.permissions import (
     Operation,
     PermissionRefused,
     is_unrestricted,
     may,
-    may_anywhere,
     require,
     visible,
 )
 from access.sign_in import locked_addresses
-from records.kinds import kind_of
 from records.paging import page_by_key
 
-PROJECTS_OFFERED = 500
 SESSIONS_SHOWN = 100
 
 
@@ -73,18 +70,6 @@ def _with_roles(people: list[User]) -> list[tuple[User, list[IdentityRole]]]:
     return [(person, held.get(person.pk, [])) for person in people]
 
 
-def offered(request: HttpRequest) -> dict[str, Any]:
-    """Return the roles and projects that the forms offer to give."""
-    projects = visible(request.user, kind_of("project").rows().order_by("name"))[:PROJECTS_OFFERED]
-    roles = visible(request.user, Role.objects.alive().order_by("name"))
-    return {
-        "roles": list(roles),
-        "projects": list(projects.only("id", "name")),
-        "may_give": may(request.user, Operation.CREATE, IdentityRole),  # everywhere
-        "gives_roles": may_anywhere(request.user, Operation.CREATE, IdentityRole),
-    }
-
-
 @require_POST
 @never_cache
 @page
@@ -92,33 +77,12 @@ def user_invite(request: HttpRequest) -> HttpResponse:
     """Make an account and show the link by which the person sets a password, this once."""
     fields = {name: request.POST.get(name, "").strip() for name in ("username", "email")}
     try:
-        given = [_given_role(request)] if request.POST.get("role") else []
+        given = [given_role(request)] if request.POST.get("role") else []
         user = accounts.create_user(by=request.user, roles=given, **fields)
     except ValidationError as error:
         messages.error(request, f"Nobody was invited. {words_of(error)}")
         return redirect("user-list")
     return _show_link(request, user, user.link_secret)  # type: ignore[attr-defined]
-
-
-def _given_role(request: HttpRequest) -> tuple[Role, Any]:
-    role_id = _uuid(request.POST.get("role", ""))
-    role = visible(request.user, Role.objects.alive()).filter(pk=role_id).first() if role_id else None
-    if role is None:
-        raise ValidationError("Choose one of the roles.")
-    key = request.POST.get("project", "")
-    if not key:
-        return role, None
-    project = visible(request.user, kind_of("project").rows()).filter(pk=_uuid(key)).first()
-    if project is None:
-        raise ValidationError("Choose one of the projects, or everywhere.")
-    return role, project
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _show_link(request: HttpRequest, user: User, secret: str) -> HttpResponse:
@@ -238,54 +202,13 @@ def user_give_role(request: HttpRequest, user_id: UUID) -> HttpResponse:
     person = _find(request, user_id)
 
     def give() -> None:
-        role, project = _given_role(request)
+        role, project = given_role(request)
         propagate = "propagate" in request.POST
         operations.give_role(
             IdentityKind.USER, person.pk, role, by=request.user, project=project, propagate=propagate
         )
 
     return _done(request, person, give, f"{person.username} has the role.", "user-roles")
-
-
-@page
-def identity_roles(request: HttpRequest, kind: str, identity_id: UUID) -> HttpResponse:
-    """Show the roles of a webhook or schedule, and what it may do by them; by POST give it one."""
-    if kind not in (IdentityKind.WEBHOOK, IdentityKind.SCHEDULE):
-        raise Http404
-    identity: Any = visible_or_404(request, kind_of(kind).rows(), identity_id)
-    if request.method == "POST":
-        try:
-            role, project = _given_role(request)
-            propagate = "propagate" in request.POST
-            operations.give_role(
-                kind, identity_id, role, by=request.user, project=project, propagate=propagate
-            )
-            messages.success(request, f"“{identity}” has the role.")
-        except ValidationError as error:
-            messages.error(request, f"Nothing was changed. {words_of(error)}")
-        return redirect("identity-roles", kind, identity_id)
-    context = offered(request) | permission_tables(request, kind, identity_id)
-    context |= {
-        "identity": identity,
-        "kind": kind,
-        "address": reverse(f"{kind}-detail", args=[identity_id]),
-        "held": list(operations.roles_held(kind, identity_id)),
-    }
-    return render(request, "access/identity.html", context)
-
-
-@require_POST
-@page
-def role_take(request: HttpRequest, held_id: UUID) -> HttpResponse:
-    """Take a held role away, from whatever identity, and go back to the page it was asked on."""
-    held = visible_or_404(request, IdentityRole.objects.select_related("role", "project"), held_id)
-    operations.take_role(held, by=request.user)
-    messages.success(request, f"Took the role {held} away.")
-    if request.POST.get("back") == "holder":
-        if held.identity_kind == IdentityKind.USER:
-            return redirect("user-roles", held.identity_id)
-        return redirect("identity-roles", held.identity_kind, held.identity_id)
-    return redirect("role-holders", held.role_id)
 
 
 @require_GET
@@ -297,14 +220,6 @@ def user_permissions(request: HttpRequest, user_id: UUID) -> HttpResponse:
         request, IdentityKind.USER, person.pk
     )
     return render(request, "access/user_permissions.html", context)
-
-
-def permission_tables(request: HttpRequest, kind: str, identity_id: UUID) -> dict[str, Any]:
-    """Return what `access/permission_tables.html` shows of an identity, in the projects that the asking person sees."""
-    rows = effective_rows(kind, identity_id)
-    wanted = {row.project_id for row in rows if row.project_id}
-    projects = visible(request.user, kind_of("project").rows()).filter(pk__in=wanted).order_by("name")
-    return {"tables": effective_tables(rows, projects), "operations": OPERATIONS}
 
 
 @require_GET

@@ -1,10 +1,20 @@
 """Roles: what one allows where, and that nobody hands out more than they have."""
 
+from uuid import uuid4
+
 import pytest
 from django.core.exceptions import ValidationError
 
 from access.models import IdentityKind, IdentityRole, Role, User
-from access.operations import create_role, give_role, save_role, take_role, trash_role
+from access.operations import (
+    create_identity_role,
+    create_role,
+    give_role,
+    restore_role,
+    save_role,
+    take_role,
+    trash_role,
+)
 from access.permissions import Operation, PermissionRefused, may, may_in_project, projects_with, visible
 from flows.models import Flow
 from flows.operations import create_flow
@@ -128,3 +138,19 @@ def test_a_person_who_makes_a_project_is_its_admin(cast: Cast, role: Making) -> 
     project = create_project("Mine", by=again(cast.mallory))
     assert may(again(cast.mallory), Operation.DELETE, project)
     assert [str(held) for held in IdentityRole.objects.filter(project=project)] == ["Admin in Mine"]
+
+
+def test_restoring_a_role_gives_it_back_so_it_takes_what_it_allows(cast: Cast, role: Making) -> None:
+    strong = trash_role(role("Strong", "user UPDATE"), by=cast.root)
+    give_role(USER, cast.mallory.pk, role("Keeper", "role READ", "role DELETE"), by=cast.root)
+    with pytest.raises(PermissionRefused, match="allows more than you may do"):
+        restore_role(strong, by=again(cast.mallory))
+
+
+def test_roles_are_given_to_those_who_are_there(cast: Cast) -> None:
+    given = {"by": cast.root, "role": Role.objects.get(name="Viewer"), "identity_id": uuid4()}
+    for kind in ("user", "webhook", "schedule"):
+        with pytest.raises(ValidationError, match=f"There is no {kind} with this id"):
+            create_identity_role(identity_kind=kind, **given)
+    with pytest.raises(ValidationError, match="at its start"):
+        create_identity_role(identity_kind="execution", **given)
