@@ -279,6 +279,11 @@ class Execution(models.Model):
         return self.name
 
     @property
+    def webhook_id(self) -> uuid.UUID | None:
+        """The webhook with whose roles it acts: that which started it, or started its parent."""
+        return self.starter_id if self.starter_kind == "webhook" else None
+
+    @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from access import audit
 from access.permissions import Operation, may, require
 from executions.models import Execution
 from webhooks.incoming import Incoming
@@ -54,6 +55,7 @@ def redeliver(call: WebhookCall, *, by: Any) -> WebhookCall:
         raise ValidationError(f"The {'webhook' if webhook.is_deleted else 'flow'} is in the trash.")
     with transaction.atomic():
         execution = start_flow(webhook, request)
+        audit.note("deliver again", webhook, by=by, changes={"call": (None, str(call.pk))})
         return WebhookCall.objects.create(
             webhook=webhook,
             method=call.method,

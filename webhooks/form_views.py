@@ -32,23 +32,36 @@ _TEXTS = (
 )  # fmt: skip
 
 
-@require_POST
 @never_cache
 @page
 def webhook_create(request: HttpRequest) -> HttpResponse:
-    """Make a webhook; with a key unless it is not wanted, which is shown this once."""
-    name = request.POST.get("flow_name", "").strip()
-    flow = visible(request.user, Flow.objects.alive()).filter(name=name).first()
-    try:
-        if flow is None:
-            raise ValidationError(f"There is no flow {name!r}.")
-        webhook = operations.create_webhook(by=request.user, name=request.POST.get("name", ""), flow=flow)
-    except ValidationError as error:
-        messages.error(request, f"The webhook was not created. {words_of(error)}")
-        return redirect("webhook-list")
-    if "with_key" not in request.POST:
-        return redirect("webhook-detail", webhook.pk)
-    return show_webhook(request, webhook, operations.make_key(webhook, by=request.user))
+    """Show what a new webhook needs; by POST make it, with a key unless it is not wanted, which is shown this once."""
+    flows = visible(request.user, Flow.objects.alive(), Operation.RUN)
+    chosen = flows.filter(pk=_uuid(request.GET.get("flow", ""))).first()
+    context = {
+        "name": request.POST.get("name", ""),
+        "flow_name": request.POST.get("flow_name", chosen.name if chosen else "").strip(),
+        "with_key": request.method != "POST" or "with_key" in request.POST,
+        "flows": flows.order_by("name").only("id", "name")[:OFFERED],
+        "is_dialog": bool(request.headers.get("HX-Request")),
+    }
+    if request.method == "POST":
+        try:
+            webhook = _create(request, flows.filter(name=context["flow_name"]).first(), context)
+        except ValidationError as error:
+            context["error"] = words_of(error)
+        else:
+            if not context["with_key"]:
+                return redirect("webhook-detail", webhook.pk)
+            return show_webhook(request, webhook, operations.make_key(webhook, by=request.user))
+    template = "webhooks/create_form.html" if context["is_dialog"] else "webhooks/create.html"
+    return render(request, template, context, status=422 if "error" in context else 200)
+
+
+def _create(request: HttpRequest, flow: Flow | None, given: dict[str, Any]) -> Webhook:
+    if flow is None:
+        raise ValidationError({"flow": f"There is no flow {given['flow_name']!r} that you may run."})
+    return operations.create_webhook(by=request.user, name=given["name"], flow=flow)
 
 
 @require_POST

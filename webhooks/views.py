@@ -38,7 +38,6 @@ CONTENT_TYPES = (JSON, "application/x-www-form-urlencoded", "text/plain", "appli
 @page
 def webhook_list(request: HttpRequest) -> HttpResponse:
     """List webhooks by name, filtered; typing in the filter asks for the rows alone."""
-    flows = visible(request.user, Flow.objects.alive(), Operation.RUN).order_by("name")
     found = list_webhooks(visible(request.user, Webhook.objects.all()), request.GET)
     context = {
         "list": found,
@@ -49,7 +48,7 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
         "projects": visible(request.user, Project.objects.alive())
         .order_by("name")
         .only("id", "name")[:OFFERED],
-        "flows": flows.only("id", "name")[:OFFERED],
+        "flow": _flow(request),
         "may_create": may_anywhere(request.user, Operation.CREATE, Webhook),
         "counted": COUNTED,
     }
@@ -58,6 +57,15 @@ def webhook_list(request: HttpRequest) -> HttpResponse:
         webhook.may_edit = may_edit  # type: ignore[attr-defined]
     template = "webhooks/list_rows.html" if request.headers.get("HX-Request") else "webhooks/list.html"
     return render(request, template, context)
+
+
+def _flow(request: HttpRequest) -> Flow | None:
+    """Return the flow whose webhooks are asked for alone."""
+    try:
+        key = UUID(request.GET.get("flow", ""))
+    except ValueError:
+        return None
+    return visible(request.user, Flow.objects.only("id", "name")).filter(pk=key).first()
 
 
 @require_GET

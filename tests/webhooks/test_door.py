@@ -217,6 +217,7 @@ def test_the_execution_is_the_webhooks(make: Maker, cast: Cast) -> None:
         "webhook",
         webhook.pk,
     )
+    assert execution.webhook_id == webhook.pk
     assert (execution.created_by, execution.is_productive) == (cast.alice, False)
     assert execution.project == cast.workshop
     assert [str(role.role) for role in IdentityRole.objects.filter(identity_id=webhook.pk)] == ["Webhook"]

@@ -68,8 +68,16 @@ def test_a_webhook_is_made_with_a_key_that_is_shown_once(make: Maker, cast: Cast
     assert key[0] not in page and "It is disabled" in page
     alice.post(reverse("webhook-switch", args=[webhook.pk]), {"is_enabled": "true"})
     assert call(params={"async": "1", "key": key[0]}).status_code == 202
-    assert alice.post(reverse("webhook-create"), form | {"name": "a/b"}).status_code == 302
-    assert alice.post(reverse("webhook-create"), form | {"flow_name": "nothing"}).status_code == 302
+    assert alice.post(reverse("webhook-create"), form | {"name": "a/b"}).status_code == 422
+    wrong = alice.post(reverse("webhook-create"), form | {"flow_name": "nothing"})
+    assert (wrong.status_code, "There is no flow &#x27;nothing&#x27;" in wrong.content.decode()) == (
+        422,
+        True,
+    )
+    flow = str(webhook.flow_id)
+    assert 'value="Take an order"' in text_of(alice, "webhook-create", flow=flow)
+    assert ">orders<" in text_of(alice, "webhook-list", flow=flow)
+    assert ">orders<" not in text_of(alice, "webhook-list", flow=str(webhook.pk))
     assert Webhook.objects.count() == 2
 
 

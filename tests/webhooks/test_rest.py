@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from access.models import IdentityRole
+from access.models import AuditEntry, IdentityRole
 from executions.models import Execution
 from flows.models import Flow
 from flows.operations import save_flow, trash_flow
@@ -95,6 +95,7 @@ def test_a_call_is_delivered_again(alice: Caller, make: Maker, cast: Cast) -> No
     first = WebhookCall.objects.get()
     answer = alice.post(f"/webhook/{webhook.pk}/calls/{first.pk}/redeliver")
     assert answer.status == 201, answer.body
+    assert AuditEntry.objects.filter(action="deliver again", record_id=str(webhook.pk)).count() == 1
     assert (answer.body["repeats_id"], answer.body["is_redelivery"]) == (str(first.pk), True)
     old, new = Execution.objects.order_by("id")
     assert (answer.body["execution_id"], new.input_value) == (str(new.pk), old.input_value)
