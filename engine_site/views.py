@@ -18,6 +18,7 @@ from executions.models import Execution
 from flows.models import Flow, Wrapper
 from projects.models import Project, Setting
 from records import forms
+from schedules.models import Schedule
 
 LATEST_SHOWN = 12
 HITS_PER_TYPE = 6
@@ -28,6 +29,7 @@ _SEARCHED: list[tuple[type[Model], str, str, str]] = [
     (Wrapper, "Wrappers", "brackets-contain", "wrapper-detail"),
     (Setting, "Settings", "variable", "setting-detail"),
     (Project, "Projects", "folder", "project-detail"),
+    (Schedule, "Schedules", "calendar-clock", "schedule-detail"),
     (Execution, "Executions", "", "execution-detail"),
 ]
 

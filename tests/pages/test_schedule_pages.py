@@ -15,7 +15,7 @@ from flows.operations import create_flow
 from projects.bundles import import_bundle
 from schedules.helper import BUNDLE, HELPER
 from schedules.models import Firing, Schedule, Scheduler
-from schedules.operations import create_schedule
+from schedules.operations import create_schedule, run_now
 from schedules.scheduler_operations import create_scheduler
 from tests.cast import Cast
 
@@ -288,3 +288,30 @@ def test_the_button_on_the_page_of_a_flow(cast: Cast, browser_of: Browsers, flow
     execution = Execution.objects.get(flow__name=HELPER)
     assert response["Location"] == reverse("execution-detail", args=[execution.pk])
     assert execution.input_value == {"flow_id": str(flow.pk)} and execution.created_by == cast.root
+
+
+@pytest.mark.parametrize("tab", ["overview", "inputs", "output", "log", "children", "timeline", "savepoints"])
+def test_the_execution_of_a_schedule_has_its_pages(
+    cast: Cast, browser_of: Browsers, schedule: Schedule, tab: str
+) -> None:
+    assert schedule.execution_id is not None
+    address = reverse("execution-detail", args=[schedule.execution_id])
+    response = browser_of(cast.alice).get(address, {"tab": tab})
+    assert response.status_code == 200 and f"{schedule.name}</a>" in response.content.decode()
+
+
+def test_what_it_started_names_it(cast: Cast, browser_of: Browsers, schedule: Schedule) -> None:
+    execution = run_now(schedule, by=cast.alice)
+    address = reverse("execution-detail", args=[execution.pk])
+    assert (
+        reverse("schedule-detail", args=[schedule.pk]) in browser_of(cast.carol).get(address).content.decode()
+    )
+    monitor = browser_of(cast.alice).get(reverse("execution-monitor")).content.decode()
+    assert "By a schedule" in monitor
+
+
+def test_the_search_finds_it(cast: Cast, browser_of: Browsers, schedule: Schedule) -> None:
+    found = browser_of(cast.carol).get(reverse("search"), {"q": schedule.name[1:]}).content.decode()
+    assert reverse("schedule-detail", args=[schedule.pk]) in found
+    hidden = browser_of(cast.mallory).get(reverse("search"), {"q": schedule.name[1:]}).content.decode()
+    assert reverse("schedule-detail", args=[schedule.pk]) not in hidden
