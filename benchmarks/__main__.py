@@ -3,7 +3,7 @@
 import sys
 from dataclasses import replace
 
-from benchmarks import measures, recovery
+from benchmarks import measures, recovery, schedules
 from benchmarks import retention as expiry
 from benchmarks.connections import connections
 from benchmarks.dbos import measure_dbos
@@ -23,6 +23,7 @@ MEASURES = {
     "idle": recovery.idle,
     "recovery": recovery.recovery,
     "retention": expiry.retention,
+    "schedules": schedules.lateness,
 }
 _STOCK = {
     "accepted → first line of user code, p50": "start_p50",

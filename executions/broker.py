@@ -68,6 +68,7 @@ class ExecutionBroker(ORM):
             # What has just become due can be claimed: it must not wait for the next turn.
             tasks = tasks or self._claim(bell.host_id)
             if self._due_in == 0.0:
+                self._side_work_at = now  # more is due
                 return tasks or None
         if not tasks:
             rest = POLL_SECONDS if self._due_in is None else min(POLL_SECONDS, self._due_in)

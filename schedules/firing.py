@@ -203,9 +203,7 @@ def _decide(turn: Turn, situation: Situation, now: datetime) -> Decision:
         recurrence = turn.schedule.recurrence
         assert recurrence is not None
         return decide(turn.schedule, recurrence, situation, now)
-    except (
-        Exception
-    ) as error:  # a configuration that means nothing any more stops this schedule, and no other
+    except Exception as error:  # a configuration that means nothing any more stops this schedule alone
         logger.exception("the schedule %s cannot go on", turn.schedule.pk)
         return Decision(next_at=turn.schedule.next_at, failed=f"{type(error).__name__}: {error}")
 

@@ -44,10 +44,8 @@ def register_values(session: AsyncConnection[Any]) -> None:
 
 def as_json(value: Any) -> Any:
     """Return a value as JSON holds it."""
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, str | bool):
         return value
-    if isinstance(value, str):  # of the type json it may hold halves of characters, which nothing can store
-        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, int):
         return value if abs(value) < _LARGEST else str(value)
     if isinstance(value, float):
@@ -59,5 +57,5 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
     if isinstance(value, dict):
-        return {as_json(str(name)): as_json(each) for name, each in value.items()}
+        return {str(name): as_json(each) for name, each in value.items()}
     return str(value)

@@ -12,7 +12,6 @@ from executions.models import Execution
 from tests.chaos.web import Web
 from tests.chaos.world import World, in_words
 from tests.executions.cluster import Worker
-from tests.executions.stage import wait_until
 
 # The flow process most often: it is the one that dies in real life.
 MOST_SECONDS = 600
@@ -92,14 +91,8 @@ class Lottery:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self.world.blows[role] += 1
-        if role == "command":  # nobody but us starts it again
-            worker.process.wait(10)
-            wait_until(lambda: not worker.leftovers(), "its processes went with it", 10)
-            place = self.world.fleet.workers.index(worker)
-            fleet = self.world.fleet
-            assert fleet.shape is not None
-            with fleet.output.open("ab") as output:
-                fleet.workers[place] = Worker(fleet.url, fleet.shape, output)
+        if role == "command":
+            self.world.fleet.have_again(worker)
 
     def _note_victims(self, worker: Worker) -> None:
         host = worker.host()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos import statements, upgrade
+from tests.chaos import schedules, statements, upgrade
 from tests.chaos.kills import Lottery
 from tests.chaos.world import World
 from tests.executions.cluster import Fleet
@@ -36,6 +36,12 @@ def test_the_kill_lottery(world: World) -> None:
     lottery.run(seconds=8)
     assert sum(world.blows.values()) >= 4, "it has struck"
     assert len(world.kinds) > 10
+
+
+@pytest.mark.process
+def test_schedules_fire_once(world: World) -> None:
+    schedules.fire_and_kill(world, count=60, workers=2, every=1, times=6, pause=1.0)
+    assert sum(world.blows.values()) >= 2, "it has struck"
 
 
 @pytest.mark.process

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from engine_site.embedded_postgres import EmbeddedPostgres
-from tests.chaos import database, kills, sleepers, statements, upgrade
+from tests.chaos import database, kills, schedules, sleepers, statements, upgrade
 from tests.chaos.web import Web
 from tests.chaos.world import World
 
@@ -57,6 +57,11 @@ def _sleepers(world: World, server: EmbeddedPostgres, seconds: float) -> str:
     return sleepers.sleep_and_wake(world)
 
 
+def _schedules(world: World, server: EmbeddedPostgres, seconds: float) -> str:
+    """Ten times of every minute, in a tenth of the time."""
+    return schedules.fire_and_kill(world, count=2000, workers=4, every=6, times=10, pause=3.0)
+
+
 TRIALS: dict[str, Callable[[World, EmbeddedPostgres, float], str]] = {
     "kills": _kills,
     "thousand": _thousand,
@@ -65,4 +70,5 @@ TRIALS: dict[str, Callable[[World, EmbeddedPostgres, float], str]] = {
     "statements": _statements,
     "upgrade": _upgrade,
     "sleepers": _sleepers,
+    "schedules": _schedules,
 }

@@ -173,6 +173,14 @@ class Fleet:
         )
         return self.workers
 
+    def have_again(self, worker: Worker) -> None:
+        """Start a worker whose command was killed again: nobody but us does that."""
+        assert self.shape is not None
+        worker.process.wait(10)
+        wait_until(lambda: not worker.leftovers(), "its processes went with it", 10)
+        with self.output.open("ab") as output:
+            self.workers[self.workers.index(worker)] = Worker(self.url, self.shape, output)
+
     def stop(self) -> None:
         """Stop every worker in good order."""
         for worker in self.workers:
