@@ -19,6 +19,7 @@ from executions.models import Execution, Savepoint
 from executions.operations import Start, start_execution
 from executions.pausing import pause_executions, resume_executions
 from flows.models import Flow
+from projects.models import Setting
 from tests.cast import Cast
 from tests.invariants import check_invariants, tree_of
 from tests.savepoints.actors import SCRIPT, Actor, Plan, child, sweep
@@ -71,17 +72,20 @@ class Failing:
             psycopg.Cursor.execute, psycopg.Connection.commit = execute, commit  # type: ignore[method-assign]
 
 
-def canonical(cast: Cast) -> Plan:
-    """Return the plan of the root: children of each kind, a wait, a sleep, records, a named savepoint, its output."""
+def canonical(name: str) -> Plan:
+    """Return the plan of the root: children of each kind, waits, a sleep, records, a lock that a child wants, too."""
+    lock = {"select": f"lock of {name}", "by": "name"}
     return [
         ["execution.set_output", {"values": {"begin": 1}}],
         child([["execution.set_output", {"values": {"n": 1}}]], "ALL_SUCCEEDED", name="awaited"),
         child([["sleep", {"seconds": 0.001}]], None, name="belongs", orphan=False),
-        child([["execution.set_output", {"values": {"n": 2}}]], None, name="free"),
-        ["record.save", {"type": "flow", "select": "", "fields": {"script": SCRIPT}}],
+        ["lock.acquire", lock],
+        child([["lock.acquire", lock], ["execution.set_output", {"values": {"n": 2}}]], None, name="free"),
+        ["record.save", {"type": "flow", "select": f"mark of {name}", "fields": {"script": SCRIPT}}],
         ["record.exists", {"type": "flow", "select": "there is none"}],
         ["record.get", {"type": "flow", "select": "there is none"}],  # a refusal is an answer too
         ["sleep", {"seconds": 0.001}],
+        ["lock.release", lock],
         ["savepoint.save", {"name": "here"}],
         ["execution.wait", {"ids": ["free"], "return_when": "ALL_ENDED"}],
         ["execution.set_output", {"values": {"end": 1}}],
@@ -95,9 +99,7 @@ class Play:
         self.cast, self.name = cast, name
         self.actor: Actor | None = None
         self.failures = 0
-        plan = canonical(cast)
-        plan[4][1]["select"] = f"mark of {name}"
-        self.inputs = {"plan": plan}
+        self.inputs = {"plan": canonical(name)}
 
     def perform(self) -> UUID:
         """Do it all, in spite of the failure; returns the root's id."""
@@ -188,10 +190,11 @@ class Play:
         )
         assert Flow.objects.filter(name=f"mark of {self.name}").count() == 1
         assert Execution.objects.filter(idempotency_key=self.name).count() == 1
+        assert Setting.objects.filter(name=f"lock of {self.name}").count() == 1
         calls = (
             Savepoint.objects.filter(execution=root).order_by("number").values_list("number", "is_pending")
         )
-        assert list(calls) == [(number, False) for number in range(1, 12)]
+        assert list(calls) == [(number, False) for number in range(1, 14)]
         check_invariants([root])
 
 

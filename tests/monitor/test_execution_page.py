@@ -15,10 +15,11 @@ from executions.database import jsonb
 from executions.excerpts import excerpt, failing_line
 from executions.lifecycle import Status
 from executions.log import LogCounter, write_lines
-from executions.models import Execution, Process, Wait
+from executions.models import Execution, Lock, Process, Wait
 from executions.timeline import read_timeline
 from executions.views import TABS
 from executions.waiting import why_it_waits
+from projects.setting import create_setting
 from tests.cast import Cast
 from tests.monitor.conftest import SCRIPT, TRACEBACK, Starter
 
@@ -164,6 +165,32 @@ def test_why_something_sleeps_or_is_scheduled(cast: Cast, start: Starter) -> Non
     )
     sleeping.refresh_from_db()
     assert why_it_waits(sleeping, cast.root).until == soon  # type: ignore[union-attr]
+
+
+def test_why_something_waits_for_a_lock(cast: Cast, browser_of: BrowserOf, start: Starter) -> None:
+    setting = create_setting(by=cast.root, name="turnstile", project=cast.workshop)
+    holder, first, second = (start(name) for name in ("the holder", "the first", "the second"))
+    Lock.objects.create(setting=setting, execution=holder, since=timezone.now())
+    for each in (first, second):
+        Lock.objects.create(setting=setting, execution=each)
+        moves.move("e.id = %(id)s", Status.RUNNING, {"id": each.pk})
+        moves.move(
+            "e.id = %(id)s",
+            Status.WAITING_FOR_LOCK,
+            {"id": each.pk, "for": jsonb({"setting_id": str(setting.pk), "setting": "turnstile"})},
+            sets=", waiting_for = %(for)s",
+        )
+    assert words(first, cast.root) == "It waits for the lock of “turnstile”. Its holder is"
+    assert (
+        words(second, cast.root)
+        == "It waits for the lock of “turnstile”; 1 before it in the queue. Its holder is"
+    )
+    assert "the holder" in browser_of(cast.carol).get(address(first)).content.decode()
+    Execution.objects.filter(pk=holder.pk).update(project=cast.attic)
+    assert "that you may not see" in words(first, cast.carol)
+    Lock.objects.filter(execution=holder).delete()
+    Lock.objects.filter(execution=first).update(since=timezone.now())
+    assert "is its own" in words(first, cast.root)
 
 
 def test_what_a_parent_waits_for_is_linked(cast: Cast, browser_of: BrowserOf, start: Starter) -> None:
