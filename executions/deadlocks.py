@@ -7,7 +7,7 @@ no part of a circle; nor are those for the first of several, unless one is left.
 from typing import Any
 from uuid import UUID
 
-from executions.calls.base import CallRefused
+from executions.calls.base import Caller, CallRefused, names_of
 from executions.database import fetch
 from executions.lifecycle import Status
 
@@ -35,66 +35,56 @@ WITH RECURSIVE waits(waiter, target, setting) AS (
 SELECT waiter, target, setting FROM waits WHERE EXISTS (SELECT 1 FROM waits WHERE target = %(waiter)s)
 """
 
-Wait = tuple[UUID, UUID, UUID | None]
+Edge = tuple[UUID, UUID, UUID | None]  # who waits for whom, and the setting if it is for a lock
 
 
-def refuse_circle(waiter: UUID, targets: list[UUID], setting: UUID | None = None) -> None:
-    """Raise CallRefused, naming all who wait for each other, if `waiter` could never stop waiting for `targets`.
+def refuse_circle(caller: Caller, targets: list[UUID], setting: UUID | None = None) -> None:
+    """Raise CallRefused, naming all who wait for each other, if the caller could never stop waiting for `targets`.
 
     `setting`: whose lock the target holds. To be called in the transaction that writes the wait down: two that
     would close a circle together look one after the other.
     """
     fetch("SELECT pg_advisory_xact_lock(%s, 0)", (_ONE_AT_A_TIME,))
-    waits = fetch(_WAITS, {"waiter": waiter, "targets": targets, "setting": setting})
-    if not waits:
+    edges = fetch(_WAITS, {"waiter": caller.id, "targets": targets, "setting": setting})
+    if not edges:
         return
-    circle = _circle([(row[0], row[1], row[2]) for row in waits], waiter)
+    circle = _circle([(row[0], row[1], row[2]) for row in edges], caller.id)
     kind = "LockDeadlockError" if any(each[2] for each in circle) else "DeadlockError"
-    words, data = _told(circle)
+    words, data = _told(circle, caller)
     raise CallRefused(kind, words, data)
 
 
-def _circle(waits: list[Wait], start: UUID) -> list[Wait]:
-    """Return the shortest way from `start` back to it."""
-    ways: list[list[Wait]] = [[]]
-    seen = set()
+def _circle(edges: list[Edge], start: UUID) -> list[Edge]:
+    """Return the shortest way from `start` back to it; there is one."""
+    ways: list[list[Edge]] = [[]]
+    seen: set[Edge] = set()
     while True:
         longer = []
         for way in ways:
             end = way[-1][1] if way else start
-            for each in waits:
-                if each[0] != end or each in seen:
+            for edge in edges:
+                if edge[0] != end or edge in seen:
                     continue
-                seen.add(each)
-                if each[1] == start:
-                    return [*way, each]
-                longer.append([*way, each])
-        assert longer, "the query has found that there is one"
+                if edge[1] == start:
+                    return [*way, edge]
+                seen.add(edge)
+                longer.append([*way, edge])
         ways = longer
 
 
-def _told(circle: list[Wait]) -> tuple[str, dict[str, Any]]:
+def _told(circle: list[Edge], caller: Caller) -> tuple[str, dict[str, Any]]:
     """Return the circle in words, and as data."""
-    executions = _names("executions_execution", [waiter for waiter, _, _ in circle])
-    settings = _names("projects_setting", [setting for _, _, setting in circle if setting])
+    names = names_of([waiter for waiter, _, _ in circle], caller.user)
+    ids = [setting for _, _, setting in circle if setting]
+    settings = dict(fetch("SELECT id, name FROM projects_setting WHERE id = ANY(%s)", (ids,)))
 
     def name(key: UUID) -> str:
-        return "this execution" if key == circle[0][0] else f"{executions[key]!r} ({key})"
+        return "this execution" if key == caller.id else f"{names[key]} ({key})"
 
     words, data = [], []
     for waiter, target, setting in circle:
         held = f"the lock of {settings[setting]!r}, which {name(target)} holds" if setting else ""
         words.append(f"{name(waiter)} waits for {held or f'the end of {name(target)}'}")
-        data.append(
-            {
-                "execution_id": waiter,
-                "name": executions[waiter],
-                "waits_for": target,
-                "setting": settings[setting] if setting else None,
-            }
-        )
+        lock = settings[setting] if setting else None
+        data.append({"execution_id": waiter, "waits_for": target, "setting": lock})
     return f"This wait would never be over: {'; '.join(words)}.", {"circle": data}
-
-
-def _names(table: str, ids: list[UUID]) -> dict[UUID, str]:
-    return dict(fetch(f"SELECT id, name FROM {table} WHERE id = ANY(%s)", (ids,)))

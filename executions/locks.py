@@ -50,34 +50,32 @@ def leave_queue(setting_id: UUID, execution_id: UUID) -> None:
     )
 
 
-def holder(setting_id: UUID) -> tuple[UUID, str] | None:
-    """Return id and name of the execution that holds the lock."""
-    rows = fetch(
-        "SELECT e.id, e.name FROM executions_lock l JOIN executions_execution e ON e.id = l.execution_id"
-        " WHERE l.setting_id = %s AND l.since IS NOT NULL",
-        (setting_id,),
+def holder(setting_id: UUID) -> UUID:
+    """Return the execution that holds the lock, which another one has just failed to take in this transaction."""
+    held = fetch(
+        "SELECT execution_id FROM executions_lock WHERE setting_id = %s AND since IS NOT NULL", (setting_id,)
     )
-    return (rows[0][0], rows[0][1]) if rows else None
+    found: UUID = held[0][0]
+    return found
 
 
-# By what it holds, not by what there is: the setting may be in the trash by now.
+# By what it holds, not by what there is: the setting may be in the trash by now, and another have its name.
 _RELEASE = """
-UPDATE executions_lock l SET depth = l.depth - 1 FROM projects_setting s
-WHERE s.id = l.setting_id AND l.execution_id = %(execution)s AND l.since IS NOT NULL AND {selected}
-RETURNING l.id, l.setting_id, l.depth
+UPDATE executions_lock SET depth = depth - 1 WHERE id = (
+    SELECT l.id FROM executions_lock l JOIN projects_setting s ON s.id = l.setting_id
+    WHERE l.execution_id = %s AND l.since IS NOT NULL AND {} = %s ORDER BY s.deleted_at NULLS FIRST LIMIT 1
+)
+RETURNING id, setting_id, depth
 """
 
 
-def release(execution_id: UUID, select: str, by: str) -> tuple[UUID | None, list[UUID]]:
-    """Give a lock back that was taken once, selected by the name or id of its setting.
+def release(execution_id: UUID, select: UUID | str) -> tuple[UUID | None, list[UUID]]:
+    """Give a lock back that was taken once, selected by the id or name of its setting.
 
     Returns the setting, None if this execution does not hold its lock, and whoever holds the lock now instead.
     """
-    selected = "s.id = %(select)s::uuid" if by == "id" else "s.name = %(select)s AND s.deleted_at IS NULL"
-    params = {"execution": execution_id, "select": select}
-    rows = fetch(_RELEASE.format(selected=selected), params)
-    if not rows and by != "id":
-        rows = fetch(_RELEASE.format(selected="s.name = %(select)s"), params)
+    column = "s.id" if isinstance(select, UUID) else "s.name"
+    rows = fetch(_RELEASE.format(column), (execution_id, select))
     if not rows:
         return None, []
     lock_id, setting_id, depth = rows[0]

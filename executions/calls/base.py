@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from access.models import User
-from access.permissions import Operation, PermissionRefused, may, may_in_project
+from access.permissions import Operation, PermissionRefused, may, may_in_project, visible
 from executions.database import fetch, from_jsonb
 from executions.endings import ALL_ENDED, ALL_SUCCEEDED, FIRST_ENDED
 from executions.models import Execution
@@ -117,6 +117,12 @@ def lock_snapshots(ids: list[UUID]) -> dict[UUID, dict[str, Any]]:
         found[row[0]] = dict(zip(SNAPSHOT, row, strict=True))
         found[row[0]]["output_value"] = from_jsonb(found[row[0]]["output_value"])
     return found
+
+
+def names_of(ids: list[UUID], by: Any) -> dict[UUID, str]:
+    """Return what error messages call these executions; the names of those that `by` may not see are not told."""
+    seen = visible(by, Execution.objects.filter(pk__in=ids)).values_list("pk", "name")
+    return dict.fromkeys(ids, "an execution that you may not see") | {key: repr(name) for key, name in seen}
 
 
 # -- Finding -----------------------------------------------------------------------------------------------

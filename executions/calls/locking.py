@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from access.permissions import Operation
 from executions import deadlocks, hosting, locks
-from executions.calls.base import Caller, CallRefused, Parked, find_record, number_of
+from executions.calls.base import Caller, CallRefused, Parked, find_record, names_of, number_of, select_id
 from executions.endings import wake
 from executions.lifecycle import Status
 from projects.models import Project, Setting
@@ -36,14 +36,14 @@ def acquire_again(caller: Caller, wait: dict[str, Any]) -> Any:
 def _acquire(caller: Caller, setting_id: UUID, name: str, until: float | None) -> Any:
     if locks.take(setting_id, caller.id):
         return _answer(setting_id)
-    held_by = locks.holder(setting_id)
-    assert held_by is not None  # the lock on the setting's row keeps it so
+    holder = locks.holder(setting_id)
     if until is not None and until <= time.time():
         locks.leave_queue(setting_id, caller.id)
-        words = f"The lock of {name!r} was not free in time: {held_by[1]!r} ({held_by[0]}) holds it."
-        raise CallRefused("LockTimeoutError", words, {"execution_id": held_by[0]})
+        by = names_of([holder], caller.user)[holder]
+        words = f"The lock of {name!r} was not free in time: {by} ({holder}) holds it."
+        raise CallRefused("LockTimeoutError", words, {"execution_id": holder})
     if until is None:
-        deadlocks.refuse_circle(caller.id, [held_by[0]], setting_id)
+        deadlocks.refuse_circle(caller, [holder], setting_id)
     seconds = None if until is None else until - time.time()
     shown = {"kind": "lock", "setting_id": str(setting_id), "setting": name}
     moment = None if until is None else datetime.fromtimestamp(until, tz=UTC).isoformat()
@@ -57,12 +57,13 @@ def _answer(setting_id: UUID) -> dict[str, Any]:
 
 
 def release(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
-    setting_id, holders = locks.release(
-        caller.id, str(arguments["select"]).strip(), arguments.get("by") or "name"
-    )
+    """Give a lock up; one that is not this execution's own is left alone."""
+    select, is_id = arguments["select"], arguments.get("by") == "id"
+    wanted = select_id(select) if is_id else str(select).strip()
+    released, holders = (None, []) if wanted is None else locks.release(caller.id, wanted)
     if holders:
         wake(holders)
-    return {"setting_id": None if setting_id is None else str(setting_id)}
+    return {"setting_id": released and str(released)}
 
 
 def append(caller: Caller, arguments: dict[str, Any]) -> None:
@@ -73,7 +74,10 @@ def append(caller: Caller, arguments: dict[str, Any]) -> None:
 
 
 def _find_or_make(caller: Caller, arguments: dict[str, Any], operation: Operation = Operation.RUN) -> Setting:
+    """Return the setting that is named; one that is not there yet is made, in the project of the execution."""
     wanted = {"type": "setting", "select": arguments["select"], "by": arguments.get("by")}
+    if wanted["select"] is None:
+        raise CallRefused("InvalidInputError", "Name the setting: system.setting('name').")
     try:
         found: Setting = find_record(caller, wanted, operation)
         return found
@@ -87,5 +91,7 @@ def _find_or_make(caller: Caller, arguments: dict[str, Any], operation: Operatio
             project = Project.objects.get(pk=caller.project_id)
             return create_setting(by=caller.user, project=project, name=name)
     except (IntegrityError, ValidationError):
+        if not Setting.objects.alive().filter(name=name).exists():
+            raise
         made: Setting = find_record(caller, wanted, operation)  # by someone else, just now
         return made

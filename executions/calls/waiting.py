@@ -45,7 +45,7 @@ def wait_on(
     alive = [key for key, status in zip(ids, statuses, strict=True) if status not in ENDED]
     is_certain = until is None and (return_when != FIRST_ENDED or len(alive) == 1)
     if is_certain and not deadlocks.WAITING.isdisjoint(statuses):
-        deadlocks.refuse_circle(caller.id, alive)
+        deadlocks.refuse_circle(caller, alive)
     return wait_for(caller, ids, statuses, return_when, until, single=single)
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 from executions.lifecycle import Status
-from executions.locks import holder
 from executions.models import Lock
 from executions.operations import cancel_execution
 from executions.pausing import pause_execution, resume_execution
@@ -38,6 +37,8 @@ def test_a_lock_is_taken_given_back_and_taken_again(play: Stage) -> None:
         assert system.setting('lock 1').get('name') == 'lock 1'
         lock.release()
         lock.release()  # nothing happens
+        system.setting('nobody knows it').release()
+        system.setting('no id', by='id').release()
         with system.setting('lock 1').acquire(timeout=5) as again:
             again.save(value={'n': 1})
         return again.get('value')
@@ -222,19 +223,22 @@ def test_a_lock_outlives_the_name_of_its_setting(play: Stage) -> None:
         """
     )
     assert execution.status == OK, execution.message
-    assert holder(Setting.objects.get(name="lock 12").pk) is None
+    assert not Lock.objects.filter(setting__name="lock 12").exists()
 
 
 @pytest.mark.parametrize(
     ("call", "kind"),
     [
-        ("acquire(timeout='soon')", "InvalidInputError"),
-        ("acquire(timeout=float('nan'))", "InvalidInputError"),
-        ("list_append(object())", "InvalidInputError"),
+        ("setting('lock 13').acquire(timeout='soon')", "InvalidInputError"),
+        ("setting('lock 13').acquire(timeout=float('nan'))", "InvalidInputError"),
+        ("setting('lock 13').list_append(object())", "InvalidInputError"),
+        ("setting('x' * 200).acquire()", "InvalidInputError"),
+        ("setting().acquire()", "InvalidInputError"),
+        ("setting('no id', by='id').acquire()", "ResourceNotFoundError"),
     ],
 )
 def test_calls_that_are_refused(play: Stage, call: str, kind: str) -> None:
-    execution = play.run(f"system.setting('lock 13').{call}")
+    execution = play.run(f"system.{call}")
     assert (execution.status, execution.reason) == (BAD, "raised")
     assert kind in execution.message
 
