@@ -28,7 +28,8 @@ def draw(connector: Connector, value: Inputs | None = None, faults: Iterable[Fau
         schema = _schema(connector, names)
         wrong = [fault for fault in faults if not fault.path or fault.path[0] in names]
         parts[part] = forms.render(schema, _with_defaults(schema, shown), wrong, _PREFIX)
-        parts[f"{part}_is_open"] = bool(wrong) or any(name in shown for name in names)
+    said = {fault.path[0] for fault in faults if fault.path} | shown.keys()
+    parts["more_is_open"] = not said.isdisjoint(kind.MORE)
     return parts
 
 

@@ -57,7 +57,10 @@ class Masker:
         if isinstance(value, str):
             return self.text(value)
         # As one text it is looked through much faster than piece by piece, and mostly there is nothing.
-        text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except orjson.JSONEncodeError:
+            return MASK  # nested too deep to be looked through
         return self._walk(value) if any(form in text for form in self._forms) else value
 
     def _walk(self, value: Any) -> Any:

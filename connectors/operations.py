@@ -13,9 +13,9 @@ from connectors.merging import masked, merge, part, patch, paths_of
 from connectors.models import Connector
 from connectors.types import MODULES, type_of
 from connectors.types.base import ConnectionType, InputRefused, Inputs
+from projects.contents import free_name
 from projects.models import Project
 from records.forms import find_faults, in_words
-from records.models import NAME_LENGTH
 from records.operations import restore_record, save_record, trash_record
 
 
@@ -46,7 +46,7 @@ def duplicate_connector(connector: Connector, *, by: Any, name: str | None = Non
     return create_connector(
         by=by,
         project=connector.project,
-        name=name or free_name(f"{connector.name} copy"),
+        name=name or free_name(Connector, f"{connector.name} copy"),
         description=connector.description,
         connector_type=connector.connector_type,
         value=connector.value,
@@ -64,16 +64,6 @@ def restore_connector(connector: Connector, *, by: Any) -> Connector:
     """Take a connector out of the trash."""
     require(by, Operation.DELETE, connector)
     return restore_record(connector, by=by)
-
-
-def free_name(wanted: str) -> str:
-    """Return `wanted`, with a number behind it when a connector of that name exists."""
-    name, number = wanted[:NAME_LENGTH], 1
-    while Connector.objects.alive().filter(name=name).exists():
-        number += 1
-        tail = f" {number}"
-        name = wanted[: NAME_LENGTH - len(tail)] + tail
-    return name
 
 
 # -- For use ------------------------------------------------------------------------------------------------

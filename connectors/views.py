@@ -72,7 +72,7 @@ def connector_detail(request: HttpRequest, connector_id: UUID) -> HttpResponse:
     connector = _find(request, connector_id)
     context = _context(request, connector, "form")
     if request.method != "POST":
-        trial = _trial(connector, request.GET.get("test", ""))
+        trial = _trial(request, connector, request.GET.get("test", ""))
         context |= {**forms.draw(connector), "trial": trial}
         return render(request, "connectors/form.html", context)
     value, faults = forms.read(connector, request.POST)
@@ -116,7 +116,7 @@ def connector_use(request: HttpRequest, connector_id: UUID) -> HttpResponse:
     """List the connections made with it, newest first, and the flows whose scripts name it."""
     connector = _find(request, connector_id)
     context = _context(request, connector, "use")
-    context["list"] = page_by_key(_executions(connector), request.GET, "id", descending=True)
+    context["list"] = page_by_key(_executions(request, connector), request.GET, "id", descending=True)
     flows = visible(request.user, Flow.objects.alive().filter(project__deleted_at=None))
     named = flows.filter(script__contains=connector.name).select_related("project").defer("script")
     context["flows"] = list(named.order_by("name")[: FLOWS_SHOWN + 1])
@@ -148,7 +148,7 @@ def connector_details(request: HttpRequest, connector_id: UUID) -> HttpResponse:
 def connector_trial(request: HttpRequest, connector_id: UUID, execution_id: UUID) -> HttpResponse:
     """Show what came of a test of the connection so far."""
     connector = _find(request, connector_id)
-    trial = _trial(connector, str(execution_id))
+    trial = _trial(request, connector, str(execution_id))
     if trial is None:
         raise Http404
     return render(request, "connectors/trial.html", {"connector": connector, "trial": trial})
@@ -231,17 +231,17 @@ def _context(request: HttpRequest, connector: Connector, tab: str) -> dict[str, 
     }
 
 
-def _executions(connector: Connector) -> Any:
+def _executions(request: HttpRequest, connector: Connector) -> Any:
     # Through the relation: connectors may not import executions, which come later in the order of apps.
-    executions: Any = connector.executions.filter(deleted_at=None)
+    executions: Any = visible(request.user, connector.executions.filter(deleted_at=None))
     deferred = ("input_value", "output_value", "sealed_inputs", "waiting_for")
     return executions.select_related("created_by", "project", "parent").defer(*deferred).order_by("-id")
 
 
-def _trial(connector: Connector, key: str) -> Any:
+def _trial(request: HttpRequest, connector: Connector, key: str) -> Any:
     """Return the execution of a test of this connector; None when it is none."""
     try:
-        return _executions(connector).filter(pk=UUID(key)).first()
+        return _executions(request, connector).filter(pk=UUID(key)).first()
     except ValueError:
         return None
 

@@ -19,7 +19,7 @@ from connectors.merging import texts_of
 from connectors.operations import Ready, make_ready
 from connectors.types.base import ConnectionFailed, ConnectionTimedOut, Context, InputRefused
 from executions.connection_needs import Needs
-from executions.database import without_nulls
+from executions.database import dumps, without_nulls
 from executions.lifecycle import Reason, Status
 from executions.log import Line, LogCounter
 from executions.moves import Outcome
@@ -27,6 +27,7 @@ from executions.outcome import MAX_MESSAGE, Death, decide_outcome
 
 logger = logging.getLogger("engine.host")
 
+_ENVELOPES = 20  # what an output may be put into, on its way to a flow or a page
 _RESOLVERS = 32  # threads that look up names: many of them wait for the same slow server
 
 
@@ -144,14 +145,11 @@ class Connections:
 
         masker = run.needs.masker
         context = Context(log, run.needs.policy.addresses, lambda secret: masker.learn([secret]))
+        outcome: Outcome | None = None  # it was broken off
         try:
-            outcome = await _outcome_of(run, context)
+            outcome = _shown(await _tried(run, context), masker)
         except asyncio.CancelledError:
-            self._say(run, None)
-            return
-        except ConnectionFailed as failed:
-            has_output = failed.output is not None
-            outcome = Outcome(Status.ENDED_ERROR, _reason(failed), failed.message, failed.output, has_output)
+            pass
         except Exception as error:
             # Not as it is: what is in its hands when it fails may be secrets.
             logger.error("connection %s failed:\n%s", run.id, masker.text(traceback.format_exc()))
@@ -159,13 +157,21 @@ class Connections:
                 f"the engine failed to carry this connection out: {type(error).__name__}; its log says why"
             )
             outcome = Outcome(Status.ENDED_ERROR, Reason.CRASHED, words)
-        self._say(run, _shown(outcome, masker))
+        self._say(run, outcome)
 
     def _say(self, run: Connection, said: tuple[str, str] | Outcome | None) -> None:
         self._said.append((run, said))
         if not self._is_told:
             self._is_told = True
             self._wake()
+
+
+async def _tried(run: Connection, context: Context) -> Outcome:
+    try:
+        return await _outcome_of(run, context)
+    except ConnectionFailed as failed:
+        has_output = failed.output is not None
+        return Outcome(Status.ENDED_ERROR, _reason(failed), failed.message, failed.output, has_output)
 
 
 async def _outcome_of(run: Connection, context: Context) -> Outcome:
@@ -195,6 +201,13 @@ async def _outcome_of(run: Connection, context: Context) -> Outcome:
 
 def _shown(outcome: Outcome, masker: Masker) -> Outcome:
     """Return the outcome as it is stored: without secrets, and without what the database cannot hold."""
+    probe = outcome.output
+    for _ in range(_ENVELOPES):
+        probe = [probe]
+    try:
+        dumps(probe)
+    except TypeError as error:  # JSON is written down to some depth only
+        return Outcome(Status.ENDED_ERROR, Reason.FAILED, f"The answer cannot be stored: {error}.")
     return Outcome(
         outcome.status,
         outcome.reason,

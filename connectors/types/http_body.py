@@ -53,9 +53,11 @@ def output_of(answer: httpx.Response, content: bytes) -> dict[str, Any]:
         except orjson.JSONDecodeError:
             pass
     try:
-        return output | {"text": content.decode(answer.charset_encoding or "utf-8")}
-    except (UnicodeDecodeError, LookupError):
+        text = content.decode(answer.charset_encoding or "utf-8")
+        text.encode()  # some encodings give halves of characters, which nothing can store
+    except (UnicodeError, LookupError):
         return output | {"bytes": base64.b64encode(content).decode()}
+    return output | {"text": text}
 
 
 def _set_cookies(answer: httpx.Response) -> list[tuple[str, str]]:

@@ -44,8 +44,10 @@ def register_values(session: AsyncConnection[Any]) -> None:
 
 def as_json(value: Any) -> Any:
     """Return a value as JSON holds it."""
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):  # of the type json it may hold halves of characters, which nothing can store
+        return value if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, int):
         return value if abs(value) < _LARGEST else str(value)
     if isinstance(value, float):
@@ -57,5 +59,5 @@ def as_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [as_json(each) for each in value]
     if isinstance(value, dict):
-        return {str(name): as_json(each) for name, each in value.items()}
+        return {as_json(str(name)): as_json(each) for name, each in value.items()}
     return str(value)

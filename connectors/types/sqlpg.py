@@ -81,7 +81,7 @@ SCHEMA = schema(
         "tls": {"type": "object", "title": "TLS", "properties": _TLS, "additionalProperties": False},
     }
 )
-_HARMLESS = re.compile(r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|values|table|show)\b", re.I | re.DOTALL)
+_HARMLESS = re.compile(r"(\s|\(|--[^\n]*\n|/\*([^*]|\*(?!/))*\*/)*+(select|values|table|show)\b", re.I)
 
 
 def normalize(inputs: Inputs) -> Inputs:

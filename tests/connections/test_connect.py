@@ -44,6 +44,14 @@ def test_a_failure_is_told(play: Stage, web: Web) -> None:
     assert parent.status == Status.ENDED_ERROR and "DependencyFailedError" in parent.message
 
 
+def test_an_answer_that_cannot_be_stored(play: Stage, web: Web) -> None:
+    url = web.page("/deep", Answer(body=b"[" * 500 + b"]" * 500))
+    parent = play.run("this.connect(connector_type='REST', url=inputs['url'])", inputs={"url": url})
+    child = play.children(parent)[0]
+    assert (child.status, child.reason, child.output_value) == (Status.ENDED_ERROR, Reason.FAILED, None)
+    assert "cannot be stored" in child.message
+
+
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [

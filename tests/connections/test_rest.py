@@ -112,6 +112,11 @@ def test_a_form_with_files(exchange: Exchange, echo: str) -> None:
         ),
         (Answer(body=b"not { json"), "text", "not { json"),
         (Answer(body=b"\xff\x00"), "bytes", base64.b64encode(b"\xff\x00").decode()),
+        (
+            Answer(body=rb"\ud800", headers={"Content-Type": "text/plain; charset=unicode_escape"}),
+            "bytes",
+            base64.b64encode(rb"\ud800").decode(),
+        ),
         (Answer(204), "text", ""),
     ],
 )

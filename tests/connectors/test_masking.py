@@ -78,6 +78,13 @@ def test_values_of_any_shape() -> None:
     assert masker.value(other) is other
 
 
+def test_what_cannot_be_looked_through_is_not_shown() -> None:
+    deep: object = "open-sesame"
+    for _ in range(500):
+        deep = [deep]
+    assert Masker(["open-sesame"]).value({"deep": deep}) == MASK
+
+
 def test_one_that_holds_another_is_masked_whole() -> None:
     masker = Masker(["secret", "secret-and-more"])
     assert masker.text("secret-and-more and secret") == f"{MASK} and {MASK}"

@@ -176,7 +176,9 @@ def test_used_by(alice: Client, cast: Cast, billing: Connector) -> None:
     create_flow(by=cast.alice, project=cast.workshop, name="invoices", script=script)
     create_flow(by=cast.root, project=cast.default, name="not for Alice", script=script)
     made, _ = start_execution(Start(connector=billing), by=cast.alice, origin="USER")
+    hidden, _ = start_execution(Start(connector=billing, project=cast.default), by=cast.root, origin="USER")
     text = alice.get(page_of(billing, "use")).content.decode()
+    assert str(hidden.pk) not in text
     assert "invoices" in text and "not for Alice" not in text
     assert reverse("execution-detail", args=[made.pk]) in text
 
