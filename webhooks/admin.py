@@ -55,8 +55,8 @@ class WebhookAdmin(OperatedAdmin):
             "Who may call",
             {
                 "fields": (
-                    "methods", "key", "signature_scheme", "signature_header", "signing_secret", "secrets_kept",
-                    "replay_window_seconds", "allowed_networks",
+                    "methods", "is_key_required", "key", "signature_scheme", "signature_header", "signing_secret",
+                    "secrets_kept", "replay_window_seconds", "allowed_networks",
                 )
             },
         ),
@@ -126,6 +126,8 @@ def _with_secrets(fields: dict[str, Any]) -> dict[str, Any]:
         if name in fields:
             given = fields[name]
             fields[name] = None if not given else "" if given == _TAKE_AWAY else given
+    if fields.get("key") is not None:
+        fields.pop("is_key_required", None)  # it follows the key
     return fields
 
 

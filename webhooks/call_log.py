@@ -9,22 +9,25 @@ from django.db import transaction
 from access import audit
 from access.permissions import Operation, may, require
 from executions.models import Execution
+from records.json_http import dump_json
 from webhooks.incoming import Incoming
 from webhooks.models import MAX_ERROR, Webhook, WebhookCall
 from webhooks.shaping import Answer
 from webhooks.starting import start_flow
 
+MAX_KEPT_BYTES = 256_000  # of a request that started nothing
+
 
 def note_refused(
     webhook: Webhook, incoming: Incoming, answer: Answer, request: dict[str, Any] | None, duration_ms: int
 ) -> None:
-    """Write a call into the log that started nothing; `request` is kept to be delivered again."""
+    """Write a call into the log that started nothing; `request` is kept to be delivered again, unless it is long."""
     WebhookCall.objects.create(
         webhook=webhook,
         method=incoming.method[:16],
         path=incoming.path.replace("\0", "\ufffd")[:2000],
         remote_address=incoming.remote_address,
-        request=request,
+        request=request if len(dump_json(request)) <= MAX_KEPT_BYTES else None,
         status=answer.status,
         duration_ms=duration_ms,
         error=answer.error,

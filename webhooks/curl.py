@@ -36,7 +36,7 @@ def curls(webhook: Webhook, base_url: str) -> list[tuple[str, str]]:
     has_body = method in WITH_BODY
     first = ['BODY=\'{"hello": "world"}\''] if has_body else ["BODY=''"] if webhook.signature_scheme else []
     sent = [_JSON, '-d "$BODY"'] if has_body else []
-    key = [_KEY] if webhook.has_key else []
+    key = [_KEY] if webhook.is_key_required else []
 
     def command(*parts: str, to: str = address) -> str:
         return _lines([f'curl -X {method} "{to}"', *parts])
@@ -71,7 +71,7 @@ def curl_of(webhook: Webhook, base_url: str, request: dict[str, Any]) -> str:
     address = base_url + webhook.path + (f"/{quote(request['path'])}" if request.get("path") else "")
     if query := request.get("query"):
         address += "?" + urlencode(query, doseq=True)
-    parts = [_KEY] if webhook.has_key else []
+    parts = [_KEY] if webhook.is_key_required else []
     for name, value in request.get("headers", {}).items():
         is_implied = name in _NOT_COPIED or (name == "content-type" and "form" in request)
         if value != FILTERED and not is_implied:

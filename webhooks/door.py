@@ -76,10 +76,13 @@ async def door(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await _send(send, answer, scope["method"])
     # The log is written behind the answer: nobody waits for it.
     took = round((time.monotonic() - began) * 1000)
-    if call is not None:
-        await _in_thread(call_log.note_answered, call.call_id, answer, took)
-    elif webhook is not None and incoming is not None and answer is not None:
-        await _in_thread(call_log.note_refused, webhook, incoming, answer, request, took)
+    try:
+        if call is not None:
+            await _in_thread(call_log.note_answered, call.call_id, answer, took)
+        elif webhook is not None and incoming is not None and answer is not None:
+            await _in_thread(call_log.note_refused, webhook, incoming, answer, request, took)
+    except DatabaseError:
+        logger.exception("a call of %s is not in the log", scope["path"])
 
 
 def _read_head(scope: dict[str, Any]) -> tuple[str, Incoming]:

@@ -118,7 +118,7 @@ def _settings(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
     fields["methods"] = [method for method in METHODS if method in given.getlist("methods")]
     fields["allowed_networks"] = given.get("allowed_networks", "").split()
     if "no_key" in given:
-        fields["key"] = ""
+        fields |= {"key": "", "is_key_required": False}
     if secret := given.get("signing_secret", "").strip():
         fields["signing_secret"] = secret
     elif not fields["signature_scheme"]:

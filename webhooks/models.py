@@ -50,7 +50,9 @@ class Webhook(ProjectRecord):
         "projects.Project", models.PROTECT, null=True, blank=True, related_name="+"
     )
 
-    # Who may call. Key and signing secret are sealed together; the marks say which of them there are.
+    # Who may call. Key and signing secret are sealed together; the marks say which of them there are. What is asked
+    # for is said apart from that: without its secret, as after an import, nobody can call.
+    is_key_required = models.BooleanField(default=False)
     sealed = models.TextField(blank=True, default="", editable=False)
     has_key = models.BooleanField(default=False, editable=False)
     has_signing_secret = models.BooleanField(default=False, editable=False)
@@ -89,7 +91,13 @@ class Webhook(ProjectRecord):
     @property
     def is_open(self) -> bool:
         """Whether anybody may call it who knows the address."""
-        return not self.has_key and not self.signature_scheme
+        return not self.is_key_required and not self.signature_scheme
+
+    @property
+    def lacks_secret(self) -> bool:
+        """Whether it asks for something that nobody can have, as it has not got it itself."""
+        lacks_key = self.is_key_required and not self.has_key
+        return lacks_key or (bool(self.signature_scheme) and not self.has_signing_secret)
 
     def open_secrets(self) -> dict[str, str]:
         """Return `key` and `signing_secret`, as far as there are any. Raises connectors.sealing.CannotOpen."""

@@ -25,9 +25,10 @@ FIRST_ROLE = "Webhook"
 SHORTEST_SECRET = 16
 _SECRETS = ("key", "signing_secret")
 _COPIED = (
-    "description", "flow", "is_productive", "methods", "execution_location", "location_project", "signature_scheme",
-    "signature_header", "replay_window_seconds", "allowed_networks", "idempotency_header", "idempotency_path",
-    "idempotency_ttl_seconds", "time_limit_seconds", "body_limit_bytes", "rate_limit_per_minute",
+    "description", "flow", "is_productive", "methods", "execution_location", "location_project",
+    "is_key_required", "signature_scheme", "signature_header", "replay_window_seconds", "allowed_networks",
+    "idempotency_header", "idempotency_path", "idempotency_ttl_seconds", "time_limit_seconds",
+    "body_limit_bytes", "rate_limit_per_minute",
 )  # fmt: skip
 
 
@@ -42,6 +43,8 @@ def create_webhook(*, by: Any, project: Project | None = None, name: str, **fiel
 
 def save_webhook(webhook: Webhook, *, by: Any, **fields: Any) -> Webhook:
     """Change a webhook. `key` and `signing_secret` replace what was there; an empty one takes it away, None leaves it.
+
+    A key that is given is asked for from then on, and one that is taken away is not, unless `is_key_required` is given.
 
     Raises ValidationError naming each wrong field, RecordIsReadonly, PermissionRefused.
     """
@@ -91,8 +94,10 @@ def _store(webhook: Webhook, *, by: Any, **fields: Any) -> Webhook:
     if fields.get("execution_location", webhook.execution_location) == Location.PROJECT and place is not None:
         require_in_project(by, Operation.CREATE, place, Execution)
     new_secrets = _seal(webhook, given)
+    if "key" in new_secrets:
+        fields.setdefault("is_key_required", bool(new_secrets["key"]))
     scheme = fields.get("signature_scheme", webhook.signature_scheme)
-    if scheme and not webhook.has_signing_secret:
+    if scheme and not webhook.has_signing_secret and "bundle" not in fields:  # bundles bring no secrets
         raise ValidationError({"signing_secret": "Give the secret that the sender signs with."})
     is_new = webhook._state.adding
     owner = {} if webhook.created_by_id or is_new else {"created_by": by}

@@ -60,12 +60,15 @@ class Accepted:
     is_repeat: bool = False
 
 
+_IN_USE = dict.fromkeys(("flow__deleted_at", "flow__project__deleted_at", "project__deleted_at"))
+
+
 # -- The webhook, before the body is read -------------------------------------------------------------------
 
 
 def find_webhook(name: str) -> Webhook:
     """Return the enabled webhook with this name. Raises Refused in the same way for one that is not there."""
-    rows = Webhook.objects.alive().filter(is_enabled=True, flow__deleted_at=None, project__deleted_at=None)
+    rows = Webhook.objects.alive().filter(is_enabled=True, **_IN_USE)
     rows = rows.select_related("flow", "project", "location_project", "created_by").defer("flow__script")
     found = None if "\0" in name else rows.filter(name=name).first()
     if found is None:
@@ -139,11 +142,14 @@ def _let_in(webhook: Webhook, incoming: Incoming) -> tuple[dict[str, Any], str]:
     except CannotOpen as error:
         logger.error("webhook %s cannot be called: %s", webhook.name, error)
         raise Refused(503, "unavailable", "This webhook cannot be called now.", log=str(error)) from error
+    if webhook.lacks_secret:
+        words = "It asks for a key or signature and has no secret to compare it with: give it one."
+        raise Refused(503, "unavailable", "This webhook cannot be called now.", log=words)
     if webhook.signature_scheme:
         try:
             check_signature(
                 webhook.signature_scheme,
-                secrets.get("signing_secret", ""),
+                secrets["signing_secret"],
                 incoming.headers,
                 incoming.body,
                 now=time.time(),
@@ -158,7 +164,7 @@ def _let_in(webhook: Webhook, incoming: Incoming) -> tuple[dict[str, Any], str]:
     except Unreadable as error:
         raise Refused(400, "input_invalid", str(error)) from error
     given, place = incoming.find_key(body)
-    if not webhook.has_key:
+    if not webhook.is_key_required:
         return body, ""
     if not is_same(secrets["key"], given):
         words = "The key is wrong." if given else "Send the key of this webhook."

@@ -58,7 +58,8 @@ class Trial:
             "path": unquote(webhook.path) + (f"/{self.path.lstrip('/')}" if self.path else ""),
             "query_string": quote(query, safe="=&%+;:@/?,!$'()*-._~").encode(),
             "headers": [
-                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+                (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+                for name, value in headers.items()
             ],
             "client": (remote_address, 0),
         }
@@ -97,8 +98,8 @@ class Trial:
 def _proof(webhook: Webhook, body: bytes) -> dict[str, str]:
     """Return the headers with the key and the signature that the webhook asks for."""
     secrets = webhook.open_secrets()
-    proof = {"X-Webhook-Key": secrets["key"]} if webhook.has_key else {}
-    if webhook.signature_scheme:
-        secret, header = secrets.get("signing_secret", ""), webhook.signature_header
+    proof = {"X-Webhook-Key": secrets["key"]} if "key" in secrets else {}
+    if webhook.signature_scheme and "signing_secret" in secrets:
+        secret, header = secrets["signing_secret"], webhook.signature_header
         proof |= sign(webhook.signature_scheme, secret, body, now=time.time(), header=header)
     return proof

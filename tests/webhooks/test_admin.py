@@ -41,13 +41,15 @@ def test_secrets_are_typed_and_taken_away(client: Client, flow: Flow) -> None:
     assert response.status_code == 302, response.context["errors"]
     webhook = Webhook.objects.get()
     assert (webhook.open_secrets(), webhook.methods) == ({"key": KEY}, ["POST"])
+    assert webhook.is_key_required
     assert KEY not in client.get(page_of(webhook)).content.decode()
-    assert client.post(page_of(webhook), form_of(flow, description="x")).status_code == 302
+    kept = form_of(flow, description="x", is_key_required="on")
+    assert client.post(page_of(webhook), kept).status_code == 302
     webhook.refresh_from_db()
-    assert (webhook.open_secrets(), webhook.description) == ({"key": KEY}, "x")
+    assert (webhook.open_secrets(), webhook.description, webhook.is_key_required) == ({"key": KEY}, "x", True)
     assert client.post(page_of(webhook), form_of(flow, key="-")).status_code == 302
     webhook.refresh_from_db()
-    assert not webhook.has_key
+    assert not webhook.has_key and webhook.is_open
 
 
 def test_they_go_to_the_trash_and_back(client: Client, make: Maker) -> None:

@@ -9,11 +9,14 @@ from access.models import AuditEntry, IdentityRole
 from access.permissions import PermissionRefused
 from connectors.sealing import rotate
 from flows.models import Flow
-from projects.models import Project
+from projects.models import Bundle, Project
+from records.export_form import document_of
 from tests.cast import Cast, hold
 from tests.webhooks.conftest import KEY, Maker, call
+from webhooks.kinds import WEBHOOK
 from webhooks.models import Webhook
-from webhooks.operations import create_webhook, duplicate_webhook, make_key, save_webhook
+from webhooks.operations import create_webhook, duplicate_webhook, make_key, save_webhook, trash_webhook
+from webhooks.signatures import sign
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +135,23 @@ def test_a_change_of_the_key_seals_webhooks_anew(make: Maker) -> None:
     webhook.refresh_from_db()
     assert webhook.sealed != before
     assert webhook.open_secrets() == {"key": KEY}
+
+
+def test_what_came_without_its_secrets_lets_nobody_in(make: Maker, cast: Cast) -> None:
+    """As after the import of a bundle: an empty secret must not be one that everybody knows."""
+    webhook = make(key=KEY, signature_scheme="github", signing_secret="the secret of the sender")
+    document = document_of(WEBHOOK, webhook)
+    assert KEY not in str(document.fields) and document.fields["is_key_required"] is True
+    trash_webhook(webhook, by=cast.alice)
+    bundle = Bundle.objects.create(name="Tools", version="1", project=cast.workshop, is_readonly=False)
+    fields = document.resolved(lambda rows: rows)
+    made = WEBHOOK.create(by=cast.alice, bundle=bundle, project=cast.workshop, **fields)  # type: ignore[misc]
+    assert (made.is_enabled, made.lacks_secret, made.is_open) == (True, True, False)
+    signed = sign("github", "", b"", now=0)
+    assert call(headers=signed, params={"key": ""}).status_code == 503
+    save_webhook(made, by=cast.alice, signature_scheme="")
+    assert call(params={"key": ""}).status_code == 503
+    make_key(made, by=cast.alice)
+    assert call().status_code == 401
+    save_webhook(made, by=cast.alice, key="")
+    assert made.is_open and call(params={"async": "1"}).status_code == 202

@@ -116,6 +116,8 @@ def test_what_started_nothing_is_delivered_once_it_can_be(
     assert call(json={"x": 1}).status_code == 400
     address = f"/webhook/{webhook.pk}/calls/{WebhookCall.objects.get().pk}"
     assert alice.get(address).body["request"]["json"] == {"x": 1}
+    call(json={"x": "y" * 300_000})
+    assert WebhookCall.objects.latest("id").request is None  # too long to be kept for nothing
     assert "form" in alice.post(f"{address}/redeliver").body["error"]["message"]
     save_flow(flow, by=cast.root, input_schema=None)
     held = IdentityRole.objects.get(identity_id=webhook.pk)
