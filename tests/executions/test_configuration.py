@@ -20,3 +20,4 @@ def test_a_worker_takes_up_a_change(play: Stage) -> None:
         wait_until(lambda: name() == "staging", "the worker heard of the change", 20)
     finally:
         configuration.reset("ENGINE_ENV_NAME", by=play.cast.root)
+    wait_until(lambda: name() == "development", "the worker heard that it was taken back", 20)
