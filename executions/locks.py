@@ -10,7 +10,18 @@ from uuid import UUID
 
 from executions.database import fetch
 
-_SETTING = "SELECT 1 FROM projects_setting WHERE id = %s FOR NO KEY UPDATE"
+_SETTING = "SELECT id, name, project_id FROM projects_setting WHERE {} FOR NO KEY UPDATE"
+
+
+def lock_setting(select: UUID | str) -> tuple[UUID, str, UUID] | None:
+    """Lock the setting with this name (outside the trash) or id for the caller's transaction.
+
+    Returns its id, name and project; None when there is none.
+    """
+    condition = "id = %s" if isinstance(select, UUID) else "name = %s AND deleted_at IS NULL"
+    rows = fetch(_SETTING.format(condition), (select,))
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
 
 # A statement of its own after the lock: only then does it see what others did meanwhile.
 _TAKE = """
@@ -26,9 +37,10 @@ RETURNING since IS NOT NULL
 
 
 def take(setting_id: UUID, execution_id: UUID) -> bool:
-    """Take the lock, once more if it is held already; else queue for it, where the place is kept. Tells whether it is
-    held. The execution's row must be locked."""
-    fetch(_SETTING, (setting_id,))
+    """Take the lock, once more if it is held already; else queue for it, where the place is kept.
+
+    Tells whether it is held. The rows of the execution and of the setting must be locked.
+    """
     return bool(fetch(_TAKE, {"setting": setting_id, "execution": execution_id})[0][0])
 
 
@@ -61,11 +73,15 @@ def holder(setting_id: UUID) -> UUID:
 
 # By what it holds, not by what there is: the setting may be in the trash by now, and another have its name.
 _RELEASE = """
-UPDATE executions_lock SET depth = depth - 1 WHERE id = (
+WITH chosen AS (
     SELECT l.id FROM executions_lock l JOIN projects_setting s ON s.id = l.setting_id
     WHERE l.execution_id = %s AND l.since IS NOT NULL AND {} = %s ORDER BY s.deleted_at NULLS FIRST LIMIT 1
+), given_up AS (
+    DELETE FROM executions_lock WHERE id = (SELECT id FROM chosen) AND depth = 1 RETURNING setting_id
+), kept AS (
+    UPDATE executions_lock SET depth = depth - 1 WHERE id = (SELECT id FROM chosen) AND depth > 1 RETURNING setting_id
 )
-RETURNING id, setting_id, depth
+SELECT setting_id, true FROM given_up UNION ALL SELECT setting_id, false FROM kept
 """
 
 
@@ -78,11 +94,8 @@ def release(execution_id: UUID, select: UUID | str) -> tuple[UUID | None, list[U
     rows = fetch(_RELEASE.format(column), (execution_id, select))
     if not rows:
         return None, []
-    lock_id, setting_id, depth = rows[0]
-    if depth:
-        return setting_id, []
-    fetch("DELETE FROM executions_lock WHERE id = %s", (lock_id,))
-    return setting_id, _hand_on([setting_id])
+    setting_id, is_given_up = rows[0]
+    return setting_id, _hand_on([setting_id]) if is_given_up else []
 
 
 def free_locks(ids: list[UUID]) -> list[UUID]:
@@ -132,7 +145,7 @@ ORDER BY l.id LIMIT 1 FOR NO KEY UPDATE OF e
 def _hand_on(settings: list[UUID]) -> list[UUID]:
     holders: list[UUID] = []
     for setting_id in sorted(settings):
-        fetch(_SETTING, (setting_id,))
+        lock_setting(setting_id)
         while first := fetch(_FIRST, (setting_id,)):
             lock_id, execution_id = first[0]
             # It may have left the queue while its row was waited for.

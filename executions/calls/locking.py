@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from access.permissions import Operation
+from access.permissions import Operation, may_in_project
 from executions import deadlocks, hosting, locks
 from executions.calls.base import Caller, CallRefused, Parked, find_record, names_of, number_of, select_id
 from executions.endings import wake
@@ -20,9 +20,17 @@ from projects.setting import append_to_setting, create_setting
 def acquire(caller: Caller, arguments: dict[str, Any]) -> Any:
     timeout = number_of(arguments.get("timeout"), "timeout")
     until = None if timeout is None else time.time() + timeout
-    setting = _find_or_make(caller, arguments)
+    select = _selected(arguments)
+    found = None if select is None else locks.lock_setting(select)
+    if found is not None:
+        _require_run(caller, arguments["select"], found[2])
+    elif isinstance(select, str):
+        _make(caller, select)
+        found = locks.lock_setting(select)
+    if found is None:
+        raise _missing(arguments["select"])
     caller.may_hold_locks = True
-    return _acquire(caller, setting.pk, setting.name, until)
+    return _acquire(caller, found[0], found[1], until)
 
 
 def acquire_again(caller: Caller, wait: dict[str, Any]) -> Any:
@@ -30,6 +38,7 @@ def acquire_again(caller: Caller, wait: dict[str, Any]) -> Any:
     setting_id = UUID(wait["setting_id"])
     if locks.holds(setting_id, caller.id):  # it was handed on to us
         return _answer(setting_id)
+    locks.lock_setting(setting_id)
     return _acquire(caller, setting_id, wait["setting"], wait["until"])
 
 
@@ -58,9 +67,8 @@ def _answer(setting_id: UUID) -> dict[str, Any]:
 
 def release(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     """Give a lock up; one that is not this execution's own is left alone."""
-    select, is_id = arguments["select"], arguments.get("by") == "id"
-    wanted = select_id(select) if is_id else str(select).strip()
-    released, holders = (None, []) if wanted is None else locks.release(caller.id, wanted)
+    select = _selected(arguments)
+    released, holders = (None, []) if select is None else locks.release(caller.id, select)
     if holders:
         wake(holders)
     return {"setting_id": released and str(released)}
@@ -68,30 +76,39 @@ def release(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def append(caller: Caller, arguments: dict[str, Any]) -> None:
     """Add an item to the list in a setting; one that is not there yet is made."""
-    append_to_setting(
-        _find_or_make(caller, arguments, Operation.UPDATE), arguments.get("item"), by=caller.user
-    )
-
-
-def _find_or_make(caller: Caller, arguments: dict[str, Any], operation: Operation = Operation.RUN) -> Setting:
-    """Return the setting that is named; one that is not there yet is made, in the project of the execution."""
     wanted = {"type": "setting", "select": arguments["select"], "by": arguments.get("by")}
-    if wanted["select"] is None:
+    select = _selected(arguments)
+    if isinstance(select, str) and not Setting.objects.alive().filter(name=select).exists():
+        _make(caller, select)
+    append_to_setting(find_record(caller, wanted, Operation.UPDATE), arguments.get("item"), by=caller.user)
+
+
+def _selected(arguments: dict[str, Any]) -> UUID | str | None:
+    """Return the id or name that is meant; None for an id that is none."""
+    if arguments["select"] is None:
         raise CallRefused("InvalidInputError", "Name the setting: system.setting('name').")
-    try:
-        found: Setting = find_record(caller, wanted, operation)
-        return found
-    except CallRefused as refused:
-        is_missing = refused.type == "ResourceNotFoundError" and wanted["by"] != "id"
-        name = str(wanted["select"]).strip()
-        if not is_missing or Setting.objects.alive().filter(name=name).exists():
-            raise
+    if arguments.get("by") == "id":
+        return select_id(arguments["select"])
+    return str(arguments["select"]).strip()
+
+
+def _require_run(caller: Caller, select: Any, project_id: UUID) -> None:
+    if not may_in_project(caller.user, Operation.READ, project_id, Setting):
+        raise _missing(select)
+    if not may_in_project(caller.user, Operation.RUN, project_id, Setting):
+        raise CallRefused("PermissionDenied", "You need RUN permission on this setting.")
+
+
+def _missing(select: Any) -> CallRefused:
+    return CallRefused("ResourceNotFoundError", f"There is no setting {select!r}.")
+
+
+def _make(caller: Caller, name: str) -> None:
+    """Make a setting of this name in the project of the execution, unless someone else does just now."""
     try:
         with transaction.atomic():
             project = Project.objects.get(pk=caller.project_id)
-            return create_setting(by=caller.user, project=project, name=name)
+            create_setting(by=caller.user, project=project, name=name)
     except (IntegrityError, ValidationError):
         if not Setting.objects.alive().filter(name=name).exists():
             raise
-        made: Setting = find_record(caller, wanted, operation)  # by someone else, just now
-        return made
