@@ -46,11 +46,12 @@ def example(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def surroundings(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the worker's environment says of example.org."""
+    """What the worker's environment says of example.org, and of where connections may not go."""
     folder = tmp_path_factory.mktemp("names")
     (folder / "sitecustomize.py").write_text(NAMES)
     (folder / "ca.pem").write_text(authority.pem)
-    return {"PYTHONPATH": str(folder), "SSL_CERT_FILE": str(folder / "ca.pem")}
+    denied = {"OUTGOING_DENY": "default, localhost"}
+    return {"PYTHONPATH": str(folder), "SSL_CERT_FILE": str(folder / "ca.pem"), **denied}
 
 
 @pytest.fixture
@@ -93,6 +94,15 @@ def test_the_parent_leaves_memory_while_it_waits_for_one(narrow: Stage, web: Web
     )
     assert (parent.output_value, parent.attempt) == ({"a": 1}, 2), parent.message
     assert len(web.asked["/later"]) == 1
+
+
+def test_where_connections_may_not_go(narrow: Stage, web: Web) -> None:
+    url = web.page("/denied", as_json(1))
+    body = "return this.connect(connector_type='REST', url=inputs['url'], wait='ALL_ENDED').get('message')"
+    assert narrow.run(body, inputs={"url": url}).output_value == "200 Said"
+    parent = narrow.run(body, inputs={"url": url.replace("127.0.0.1", "localhost")})
+    assert "localhost are denied by the policy of this engine" in parent.output_value
+    assert len(web.asked["/denied"]) == 1
 
 
 FIRST = """
