@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from executions.models import Execution
 from flows.operations import create_flow
+from projects.bundles import import_bundle
+from schedules.helper import BUNDLE
 from schedules.models import Firing, Schedule
 from tests.cast import Cast
 from tests.rest.conftest import Caller
@@ -141,16 +143,26 @@ def test_schedulers(alice: Caller) -> None:
     assert refused.status == 400 and "morning" in refused.body["error"]["message"]
 
 
-def test_others_see_built_in_schedulers_and_no_foreign_schedule(alice: Caller, cast: Cast) -> None:
+def test_others_see_no_foreign_schedule(alice: Caller, cast: Cast) -> None:
     made = make(alice)
-    alice.post("/scheduler", {"name": "own", "project_name": "Workshop"})
     mallory = Caller(cast.mallory)
     assert mallory.get(f"/schedule/{made['id']}").status == 404
-    assert [row["name"] for row in mallory.get("/scheduler").body["results"]] == ["Cron", "Daily"]
+    assert mallory.get("/scheduler").body["results"] == []
     carol = Caller(cast.carol)
     assert carol.get(f"/schedule/{made['id']}").status == 200
     assert carol.patch(f"/schedule/{made['id']}", {"is_enabled": True}).status == 403
     assert carol.post(f"/schedule/{made['id']}/run", {}).status == 403
+
+
+def test_everybody_sees_the_schedulers_of_the_bundle(cast: Cast) -> None:
+    import_bundle(BUNDLE, by=cast.root)
+    alice = Caller(cast.alice)
+    assert (
+        alice.post("/scheduler", {"name": "own", "built_in": "once", "project_name": "Workshop"}).status
+        == 201
+    )
+    names = {row["name"] for row in Caller(cast.mallory).get("/scheduler").body["results"]}
+    assert len(names) == 7 and "Daily" in names and "own" not in names
 
 
 def test_the_trash(alice: Caller) -> None:
