@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 def wrap(start: "Start", by: Any) -> "Start":
     """Return the start of the outermost wrapper, or `start` itself when nothing wraps it.
 
-    The wrappers that the start names come first, those of its flow next to the flow. Raises ValidationError.
+    The wrappers that the start names come first, those of its flow next to the flow; whoever may run the flow may run
+    it through those. Raises ValidationError.
     """
-    wrappings = find_wrappings(start.wrappers, by=by) if start.wrappers else []
-    if start.flow is not None and start.flow.wrappers and not start.unwrapped:
-        wrappings += find_wrappings(start.flow.wrappers)
+    kept = start.flow.wrappers if start.flow else []
+    wrappings: list[Wrapping] = []
+    if start.wrappers:
+        wrappings += find_wrappings(start.wrappers, by=by, kept=[each["name"] for each in kept])
+    if kept and not start.unwrapped:
+        wrappings += find_wrappings(kept)
     if not wrappings:
         return start
     outer, *inner = wrappings

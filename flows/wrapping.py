@@ -88,7 +88,7 @@ def _name(item: Any, place: int) -> str:
 
 
 def _wrappers(names: list[str], by: Any, kept: Collection[str]) -> list[Wrapper]:
-    rows: QuerySet[Wrapper] = Wrapper.objects.alive().filter(name__in=names)
+    rows: QuerySet[Wrapper] = Wrapper.objects.alive().filter(name__in=names).defer("script")
     allowed = rows if by is None else visible(by, rows, Operation.RUN) | rows.filter(name__in=kept)
     found = {wrapper.name: wrapper for wrapper in allowed}
     for place, name in enumerate(names):

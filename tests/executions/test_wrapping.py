@@ -135,3 +135,16 @@ def test_the_child_goes_with_its_wrapper(wrapped: Stage) -> None:
 
 def _first_child(play: Stage, parent: Execution) -> Execution:
     return wait_until(lambda: next(iter(play.children(parent)), None), f"{parent} has a child")
+
+
+def test_whoever_may_run_a_flow_runs_it_through_its_wrappers(wrapped: Stage) -> None:
+    """Also through the second, which the first one starts in that person's name."""
+    body = "return ['', this.start_child().get('output_value')]"
+    for name in ("theirs", "theirs too"):
+        create_wrapper(by=wrapped.cast.root, name=name, script=script(body), project=wrapped.cast.attic)
+    flow = wrapped.flow("through theirs", "return inputs['n']")
+    save_flow(flow, by=wrapped.cast.root, wrappers=[{"name": "theirs"}, {"name": "theirs too"}])
+    done = wrapped.ended(wrapped.start_flow(flow, by=wrapped.cast.bob, inputs={"n": 1}))
+    assert (done.status, done.output_value) == (OK, ["", ["", 1]]), done.message
+    refused = wrapped.ended(wrapped.start("this.using('theirs').flow('twice', n=1)", by=wrapped.cast.bob))
+    assert "There is no wrapper 'theirs' that you may run" in refused.message
