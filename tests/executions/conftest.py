@@ -23,8 +23,10 @@ from tests.invariants import check_invariants, tree_of
 
 
 @pytest.fixture(scope="package")
-def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def db(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Open the test database for good, where pytest-django's own `db` rolls everything back."""
+    # A test module that imports it stretches it, and the workers, over the whole session.
+    assert isinstance(request.node, pytest.Package), "import these fixtures in the package's conftest.py only"
     with django_db_blocker.unblock():
         yield
         _empty()

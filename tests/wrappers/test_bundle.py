@@ -11,7 +11,6 @@ from executions.models import Execution
 from flows.models import Wrapper
 from flows.operations import save_flow
 from projects.bundles import import_bundle
-from tests.executions.conftest import cast, db, fleet, play, stage  # noqa: F401  fixtures are found by their names here
 from tests.executions.stage import Stage
 
 pytestmark = pytest.mark.process
@@ -31,7 +30,7 @@ CLOCK = "import time; return {'at': time.time_ns(), 'inputs': inputs}"
 
 
 @pytest.fixture
-def bundle(play: Stage) -> Iterator[Stage]:  # noqa: F811
+def bundle(play: Stage) -> Iterator[Stage]:
     if not Wrapper.objects.alive().filter(name="retry").exists():
         import_bundle("Wrappers", by=play.cast.root)
     play.flow("flaky", FLAKY)
@@ -39,7 +38,7 @@ def bundle(play: Stage) -> Iterator[Stage]:  # noqa: F811
     yield play
 
 
-def ended(play: Stage, call: str) -> Execution:  # noqa: F811
+def ended(play: Stage, call: str) -> Execution:
     """Run a flow that makes this call, and return the execution of the outermost wrapper."""
     parent = play.run(f"child = {call}")
     wrapper = play.children(parent)[0]
