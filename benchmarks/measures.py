@@ -98,7 +98,7 @@ import django
 django.setup()
 from access.models import User
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 by, count = User.objects.get(username="admin"), int(sys.argv[1])
 begun = time.time()
 for _ in range(count):

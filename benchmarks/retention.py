@@ -20,7 +20,7 @@ django.setup()
 from django.db import connection
 from access.models import User
 from flows.operations import create_flow
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 by, count = User.objects.get(username="admin"), int(sys.argv[1])
 script = "def handler(system, this, inputs):\\n    pass\\n"
 kept = create_flow(by=by, name="kept", script=script, retention={"success": 0})

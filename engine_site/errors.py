@@ -19,9 +19,10 @@ from access.pages import json_error
 from access.permissions import PermissionRefused
 from access.sign_in import TooManyFailures
 from access.trash import NotInTheTrash
-from executions.operations import AlreadyEnded, KeyReused, NotRunnable, StillAlive
+from executions.operations import AlreadyEnded, NotRunnable, StillAlive
 from executions.pausing import CannotPause, NotPaused
 from executions.restoring import NoSuchSavepoint
+from executions.starting import KeyReused
 from inbox.operations import AlreadyAnswered, MessageClosed, StillWaitedFor
 from projects.bundles import BundleInUse
 from projects.operations import DefaultProjectStays

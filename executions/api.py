@@ -26,6 +26,7 @@ from executions.models import Execution, LogLine, Transition
 from executions.reading import read_execution
 from executions.retention import expiry_of
 from executions.start_body import START_BODY, read_start
+from executions.starting import find_started, start_execution
 from flows.models import Flow, Script
 from records.api import RecordDetail, RecordList, outside_trashed_projects
 from records.cleaning import clean_body, clean_columns
@@ -110,15 +111,13 @@ class ExecutionList(ExecutionView, RecordList):
     def post(self, request: Request) -> Response:
         body = clean_body(request.data, START_BODY["properties"])
         key, digest = self._idempotency(body)
-        found = operations.find_started(key, digest, by=request.user)
+        found = find_started(key, digest, by=request.user)
         if found is not None:
             return self.answered(found, headers={"Idempotent-Replay": "true"})
         asked = read_start(body, self.resolved)
         start = replace(asked, idempotency_key=key, idempotency_digest=digest)
         try:
-            execution, is_new = operations.start_execution(
-                start, by=request.user, origin=Execution.Origin.API
-            )
+            execution, is_new = start_execution(start, by=request.user, origin=Execution.Origin.API)
         except PermissionRefused:
             # Asked only now: who may run a flow may see it.
             if start.flow is not None and not may(request.user, Operation.READ, start.flow):

@@ -14,6 +14,6 @@ class ExecutionsConfig(AppConfig):
             kinds,
             options,
         )
-        from executions.operations import reseal_inputs
+        from executions.sealed_inputs import reseal_inputs
 
         keep_sealed(reseal_inputs)

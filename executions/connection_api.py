@@ -9,7 +9,7 @@ from connectors.models import Connector
 from executions.api import ExecutionView
 from executions.kinds import EXECUTION
 from executions.models import Execution
-from executions.operations import try_connector
+from executions.starting import try_connector
 from records.cleaning import clean_body, clean_value
 from records.openapi import Described, ref, shape_name
 

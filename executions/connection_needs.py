@@ -14,8 +14,8 @@ from connectors.sealing import CannotOpen, unseal
 from connectors.types.base import Inputs
 from executions.hosting import Assignment
 from executions.masks import Masks, note_use
-from executions.operations import owner_of
 from executions.savepoints import load_journals
+from executions.sealed_inputs import owner_of
 
 
 @dataclass(frozen=True)

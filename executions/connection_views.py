@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from access.pages import page, visible_or_404, words_of
 from connectors.models import Connector
 from executions.models import Execution
-from executions.operations import Start, start_execution, try_connector
+from executions.starting import Start, start_execution, try_connector
 from records.texts import read_value
 
 

@@ -1,4 +1,4 @@
-"""Execution and process as their doors see them. Starting has its own shape: see `operations.Start`."""
+"""Execution and process as their doors see them. Starting has its own shape: see `starting.Start`."""
 
 from executions import operations
 from executions.models import Execution, Process

@@ -17,7 +17,8 @@ from executions.database import fetch, from_jsonb, jsonb
 from executions.endings import wake
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
-from executions.operations import AlreadyEnded, like, prepare, start_noted
+from executions.operations import AlreadyEnded
+from executions.starting import like, prepare, start_noted
 
 _LARGEST_NUMBER = 2**31 - 1
 

@@ -18,8 +18,8 @@ from access.permissions import Operation, require, visible
 from executions import run_options
 from executions.kinds import EXECUTION
 from executions.models import Execution
-from executions.operations import Start, start_execution
 from executions.start_body import read_start
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from records import forms
 from records.kinds import resolve_references

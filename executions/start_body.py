@@ -1,6 +1,6 @@
 """A start as JSON describes it: the body of `POST /execution`, which the dialog "Run with options" makes, too.
 
-Doors read it here; whether it is allowed and good is for `operations.start_execution` to say.
+Doors read it here; whether it is allowed and good is for `starting.start_execution` to say.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from connectors.types import MODULES
 from executions.models import Execution, SavepointRetention
-from executions.operations import Start
+from executions.starting import Start
 from records.cleaning import clean_columns, clean_moment
 from records.openapi import object_of
 

@@ -1,6 +1,6 @@
 """Running through wrappers: what is started in place of a thing that is wrapped, and how that starts it.
 
-`operations.prepare` asks for every start. A wrapper's execution keeps all it needs in its inputs: its own, and what
+`starting.prepare` asks for every start. A wrapper's execution keeps all it needs in its inputs: its own, and what
 it wraps with the wrappers that are left; so it can be run again like any other.
 """
 
@@ -12,7 +12,7 @@ from connectors.operations import part_inputs
 from flows.wrapping import Wrapping, find_wrappings
 
 if TYPE_CHECKING:
-    from executions.operations import Start
+    from executions.starting import Start
 
 
 def wrap(start: "Start", by: Any) -> "Start":

@@ -4,7 +4,7 @@ from typing import Any
 
 from access.permissions import Operation, visible
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 
 BUNDLE = "Scheduling"

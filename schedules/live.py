@@ -17,7 +17,7 @@ from executions.database import fetch
 from executions.endings import after_end, living_tree, request_cancel
 from executions.lifecycle import Reason, Status
 from executions.models import Execution
-from executions.operations import Start, prepare
+from executions.starting import Start, prepare
 from executions.timers import IS_TIMED, sleep_until
 from records.changes import tell
 from schedules.models import Schedule

@@ -17,7 +17,7 @@ from executions import moves
 from executions.database import fetch, jsonb
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, prepare
+from executions.starting import Start, prepare
 from schedules.live import OwnerGone, actor_of
 from schedules.models import Firing, Schedule
 from schedules.policy import Fired

@@ -6,7 +6,7 @@ from access.identities import identity_for
 from access.models import IdentityKind, User
 from access.permissions import PermissionRefused
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from webhooks.models import Location, Webhook
 
 

@@ -28,9 +28,11 @@ from executions.calls.base import (
 from executions.calls.waiting import as_data, shown, wait_for, wait_on
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, like, prepare, run_created, secret_inputs_of
+from executions.operations import run_created
 from executions.pausing import resume_executions
 from executions.savepoints import Request, as_part
+from executions.sealed_inputs import secret_inputs_of
+from executions.starting import Start, like, prepare
 
 
 def start(caller: Caller, arguments: dict[str, Any]) -> Any:

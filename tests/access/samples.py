@@ -9,7 +9,7 @@ from typing import Any
 from access.models import IdentityKind, Role
 from access.operations import give_role
 from executions.models import Execution, Process
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.operations import create_flow
 from inbox.asking import Question, create_message
 from projects.models import Bundle, Project

@@ -15,7 +15,8 @@ from access.operations import give_role, save_role, take_role
 from access.permissions import visible
 from executions.bulk import cancel_many
 from executions.models import Execution
-from executions.operations import Start, cancel_execution, start_execution
+from executions.operations import cancel_execution
+from executions.starting import Start, start_execution
 from flows.operations import create_flow, restore_flow, save_flow, trash_flow
 from projects.models import Project
 from tests.cast import Cast, hold

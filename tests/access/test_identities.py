@@ -10,7 +10,8 @@ from access.models import IdentityKind, IdentityRole, Role, User
 from access.operations import give_role
 from access.permissions import Operation, PermissionRefused, is_unrestricted, may_in_project
 from executions.models import Execution
-from executions.operations import Start, rerun_execution, start_execution
+from executions.operations import rerun_execution
+from executions.starting import Start, start_execution
 from tests.access.conftest import Making
 from tests.cast import Cast
 

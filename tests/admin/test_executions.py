@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
-from executions.operations import Start, cancel_execution, start_execution
+from executions.operations import cancel_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from tests.admin.pages import act, confirm, list_of, page_of

@@ -30,7 +30,7 @@ from executions.models import (
     Savepoint,
     Wait,
 )
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from flows.wrappers import create_wrapper

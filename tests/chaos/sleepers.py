@@ -7,7 +7,7 @@ import psutil
 
 from executions.database import fetch
 from executions.models import Execution
-from executions.operations import Start, prepare
+from executions.starting import Start, prepare
 from flows.models import Script
 from records.identifiers import uuid7
 from tests.chaos.world import World, in_words

@@ -16,8 +16,8 @@ from django.db import Error, connection
 from executions import database, hosting
 from executions.hosting import LateWrite
 from executions.models import Execution, Savepoint
-from executions.operations import Start, start_execution
 from executions.pausing import pause_executions, resume_executions
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from projects.models import Setting
 from tests.cast import Cast

@@ -10,8 +10,8 @@ from django.db import connection, migrations, models
 from django.db.migrations.executor import MigrationExecutor
 
 from executions.models import Execution
-from executions.operations import Start, start_execution
 from executions.pausing import pause_executions, resume_executions
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow, save_flow
 from tests.chaos.world import World

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from django.db import InterfaceError, OperationalError, connection
 
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from tests.chaos.flows import KINDS, Kind
 from tests.executions.cluster import Fleet
 from tests.executions.stage import NeverHappened, Stage, wait_until

@@ -24,7 +24,9 @@ from connectors.operations import (
 from connectors.types import MODULES, type_of
 from executions.masks import forget_uses
 from executions.models import Execution
-from executions.operations import Start, rerun_execution, secret_inputs_of, start_execution
+from executions.operations import rerun_execution
+from executions.sealed_inputs import secret_inputs_of
+from executions.starting import Start, start_execution
 from projects.models import Project
 from records.export_form import document_of
 from records.forms import check_form

@@ -12,7 +12,7 @@ from access.models import User
 from connectors.models import Connector
 from connectors.operations import create_connector, trash_connector
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.operations import create_flow
 from tests.cast import Cast, make_cast
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from executions.lifecycle import Status
 from executions.models import Execution, LogLine
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.demo_content import DEMO
 from flows.models import Flow
 from projects.models import Project

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from tests.cast import Cast, make_cast
 from tests.docs.pages import flows_of
 from tests.executions.cluster import Fleet

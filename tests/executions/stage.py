@@ -15,7 +15,7 @@ from django.db import connection
 
 from executions.lifecycle import ENDED
 from executions.models import Execution, LogLine
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from tests.cast import Cast

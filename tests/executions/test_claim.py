@@ -10,7 +10,8 @@ from executions import hosting
 from executions.database import transacted
 from executions.lifecycle import Status
 from executions.models import Execution
-from executions.operations import Start, cancel_executions, start_execution
+from executions.operations import cancel_executions
+from executions.starting import Start, start_execution
 from tests.executions.hosts import FAILURE, StandIn
 from tests.executions.stage import Stage, in_threads
 

@@ -9,7 +9,7 @@ from django.db import connections
 
 from executions.live import ear
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from projects.models import Project

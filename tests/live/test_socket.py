@@ -215,7 +215,7 @@ async def test_an_open_execution_hears_of_its_tree_only(cast: Cast, start: Start
 
 
 def start_child(cast: Cast, parent: Execution) -> Execution:
-    from executions.operations import Start, start_execution
+    from executions.starting import Start, start_execution
 
     given = Start(flow=parent.flow, name="child", parent=parent)
     return start_execution(given, by=cast.root, origin=Execution.Origin.EXECUTION)[0]

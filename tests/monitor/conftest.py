@@ -11,7 +11,7 @@ from executions import moves
 from executions.lifecycle import Status
 from executions.models import Execution
 from executions.moves import Outcome
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from tests.cast import Cast, make_cast

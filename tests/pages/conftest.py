@@ -7,7 +7,7 @@ from django.test import Client
 
 from access.models import User
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from tests.cast import Cast, make_cast

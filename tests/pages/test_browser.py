@@ -11,7 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect, sync_playwright
 
 from executions.models import Execution, Lock
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.operations import create_flow
 from projects.models import Setting
 from projects.setting import create_setting

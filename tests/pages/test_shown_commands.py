@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from access.api_keys import create_api_key
 from executions.models import Execution
-from executions.operations import Start, start_execution
+from executions.starting import Start, start_execution
 from flows.models import Flow
 from flows.operations import create_flow
 from flows.wrappers import create_wrapper

@@ -7,8 +7,8 @@ from executions import moves
 from executions.calls.base import Caller
 from executions.lifecycle import Status
 from executions.models import Execution, Process
-from executions.operations import Start, start_execution
 from executions.savepoints import Request, record
+from executions.starting import Start, start_execution
 
 
 def make_host() -> Process:

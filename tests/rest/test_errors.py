@@ -165,7 +165,7 @@ def test_what_nobody_foresaw_500_says_nothing_of_itself(
     def breaks(*args: object, **options: object) -> None:
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr("executions.operations.start_execution", breaks)
+    monkeypatch.setattr("executions.api.start_execution", breaks)
     answer = root.post("/execution", {"flow_id": str(flow.pk)})
     assert is_error(answer, 500, "internal_error")
     assert "secret" not in str(answer.body)

@@ -17,8 +17,9 @@ from executions.lease import LOCK_CLASS, Lease
 from executions.lifecycle import Reason, Status
 from executions.models import FROZEN_AFTER_SECONDS, Execution, Process
 from executions.moves import Outcome
-from executions.operations import Start, cancel_executions, start_execution
+from executions.operations import cancel_executions
 from executions.savepoints import Request, load_journals
+from executions.starting import Start, start_execution
 from tests.invariants import tree_of
 
 Plan = list[list[Any]]  # [call, arguments] each

@@ -3,9 +3,10 @@
 import pytest
 
 from executions.models import Execution, Savepoint
-from executions.operations import AlreadyEnded, Start, start_execution
+from executions.operations import AlreadyEnded
 from executions.pausing import pause_execution, resume_execution
 from executions.restoring import NoSuchSavepoint, fork_execution, restore_execution
+from executions.starting import Start, start_execution
 from tests.executions.stage import Stage, script, wait_until
 from tests.savepoints.strikes import Strikes, answered, is_waiting_unloaded
 
