@@ -24,7 +24,7 @@ test: install-dev  ## Run all tests: the quick ones, then real processes, then a
 	@test -x /usr/bin/chromium || echo "No /usr/bin/chromium: the browser tests are skipped. To get it: apt-get install chromium"
 ifeq ($(ARGS),)
 	@$(VENV)/bin/python -m pytest -n 2 -m "not process and not browser"
-	@exec $(VENV)/bin/python -m pytest -m "process or browser"
+	@exec $(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "process or browser"
 else
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
 endif

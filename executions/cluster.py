@@ -8,6 +8,7 @@ import ctypes
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +70,11 @@ class Sentinel(q_cluster.Sentinel):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         super().__init__(*args, **options)
 
+    def start(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command says when to stop
+        self.event_out = doorbell.Flag()
+        super().start()
+
     def spawn_process(self, target: Callable[..., None], *args: Any) -> Any:
         process = q_cluster.get_mp_context().Process(
             target=_bound_to_parent, args=(os.getpid(), target, *args), name=f"{target.__name__}"
@@ -87,7 +93,8 @@ class Sentinel(q_cluster.Sentinel):
         return self.spawn_process(bookkeeper, self.result_queue, self.broker)
 
     def spawn_worker(self) -> None:
-        timer = q_cluster.Value("f", -1)
+        # A lock of each process's own: a shared one would go with the host that is killed while it holds it.
+        timer = q_cluster.Value("f", -1, lock=threading.RLock())
         self.spawn_process(host_worker, self.task_queue, self.result_queue, timer, self.timeout)
 
     def stop(self) -> None:
@@ -111,7 +118,7 @@ class Cluster(q_cluster.Cluster):
 
     def start(self) -> int:
         doorbell.doorbell = doorbell.Doorbell()
-        self.stop_event, self.start_event = q_cluster.Event(), q_cluster.Event()
+        self.stop_event, self.start_event = doorbell.Flag(), doorbell.Flag()
         db.connections.close_all()  # never fork an open connection
         self.sentinel = q_cluster.get_mp_context().Process(
             target=Sentinel,
@@ -125,7 +132,7 @@ class Cluster(q_cluster.Cluster):
         """Wait for the end; True when the cluster stopped because it was asked to."""
         while self.sentinel.is_alive():
             self.sentinel.join(1.0)  # which returns at once when it dies
-        return bool(self.stop_event.is_set()) and self.sentinel.exitcode == 0
+        return self.stop_event.is_set() and self.sentinel.exitcode == 0
 
     def sig_handler(self, signum: int, frame: Any) -> None:
         # Only asks: joining inside a signal handler would wait for a join that is under way.

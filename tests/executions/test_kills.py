@@ -194,7 +194,8 @@ def test_a_frozen_host_is_given_up_and_its_late_writes_are_refused(theatre: Stag
     assert ends.count() == 1
 
 
-def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet) -> None:
+@pytest.mark.parametrize("asked", [["command"], ROLES[-2::-1]], ids=["the command", "all but the flows"])
+def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet, asked: list[str]) -> None:
     (worker,) = fleet.have(workers=1, slots=4)
     running = theatre.start(
         """
@@ -219,9 +220,10 @@ def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet) -> None:
     sleeping = theatre.start("this.log('ready')\nthis.sleep(3)\nreturn 3")
     for execution in (running, stubborn, sleeping):
         theatre.says(execution, "ready")
-    worker.tree()
+    found = worker.roles()
     before = time.monotonic()
-    worker.process.send_signal(signal.SIGTERM)
+    for each in [each for role in asked for each in found[role]]:
+        each.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         worker.process.wait(30)
     assert worker.process.returncode == 0, fleet.tail()
@@ -235,6 +237,18 @@ def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet) -> None:
     for execution, value in ((running, 1), (stubborn, 2), (sleeping, 3)):
         execution.refresh_from_db()
         assert (execution.status, execution.output_value) == (OK, value), execution.message
+
+
+def test_a_stop_at_the_moment_when_the_sentinel_is_killed(theatre: Stage, fleet: Fleet) -> None:
+    (worker,) = fleet.have(workers=1, slots=4)
+    worker.kill("command", signal.SIGSTOP)  # it hears of both when it goes on
+    worker.kill("sentinel")
+    worker.process.send_signal(signal.SIGTERM)
+    worker.kill("command", signal.SIGCONT)
+    with suppress(subprocess.TimeoutExpired):
+        worker.process.wait(20)
+    assert worker.process.returncode is not None, "it waits for what is dead"
+    wait_gone(list(worker.seen))
 
 
 def test_a_stopped_fleet_leaves_nothing(theatre: Stage, fleet: Fleet) -> None:

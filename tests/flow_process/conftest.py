@@ -23,8 +23,9 @@ def zygote() -> Iterator[Zygote]:
 
 
 @pytest.fixture
-def process(zygote: Zygote) -> Callable[..., Process]:
+def process(zygote: Zygote) -> Iterator[Callable[..., Process]]:
     """Starts a flow process to be driven by hand: `process(script, answers, inputs=…)`."""
+    made: list[Process] = []
 
     def start(
         script: str,
@@ -32,9 +33,13 @@ def process(zygote: Zygote) -> Callable[..., Process]:
         limits: dict[str, int | None] | None = None,
         **begin: Any,
     ) -> Process:
-        return Process(zygote, script, answers or {}, begin).spawn(**limits or {})
+        made.append(Process(zygote, script, answers or {}, begin))
+        return made[-1].spawn(**limits or {})
 
-    return start
+    yield start
+    for each in made:
+        if each.told.exited is None:  # its test failed: the next one must not find it
+            zygote.signal(each.key, 9)
 
 
 @pytest.fixture

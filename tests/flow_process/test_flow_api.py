@@ -360,12 +360,6 @@ def test_errors_arrive_by_name_and_unknown_ones_as_their_base(handler: Handler) 
         assert told.end and told.end["message"].endswith(shown)
 
 
-def test_later_parts_say_that_they_are_not_there(handler: Handler) -> None:
-    told = handler("this.connect('x')")
-    assert told.end and told.end["status"] == "error"
-    assert "AttributeError" in told.end["message"] and "'connect'" in told.end["message"]
-
-
 def test_children_draw_different_random_numbers(handler: Handler) -> None:
     body = "import random, uuid\nreturn [random.random(), str(uuid.uuid4())]"
     one, other = handler(body).end, handler(body).end
