@@ -1,9 +1,6 @@
-"""App declaration of access. Sees to it that the default roles exist."""
-
-from typing import Any
+"""App declaration of access."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
@@ -16,12 +13,3 @@ class AccessConfig(AppConfig):
 
         listen(audit.note)
         signing.connect()
-        post_migrate.connect(_load_default_roles, sender=self)
-
-
-def _load_default_roles(using: str, apps: Any = None, **options: Any) -> None:
-    from access.default_roles import load_default_roles
-
-    # After a migration to an earlier state their tables are not there. Whoever only empties the tables gives no state.
-    if using == "default" and (apps is None or "rolepermission" in apps.all_models["access"]):
-        load_default_roles()

@@ -1,12 +1,11 @@
 """The roles that are always there, and what they allow: worked out from the record types that the apps offer.
 
-Written at every migration, so that a new record type is in them. A default role that was made changeable by clearing
-its read-only mark is left alone.
+They are the bundle "Default roles"; `projects.default_roles` sees to it that it is imported and up to date.
 """
 
 from collections.abc import Iterable
 
-from access.models import ANY_TYPE, Operation, Role, RolePermission
+from access.models import ANY_TYPE, Operation
 from records.kinds import all_kinds
 
 READ, CREATE, UPDATE, DELETE, RUN = Operation
@@ -75,22 +74,3 @@ def permissions_of_default(name: str) -> set[tuple[str, str]]:
 
 def _all(types: Iterable[str], operations: Iterable[str]) -> set[tuple[str, str]]:
     return {(kind, operation) for kind in types for operation in operations}
-
-
-def load_default_roles() -> None:
-    """Make the default roles that are missing, and bring those that nobody took over up to date."""
-    for name, description in DESCRIPTIONS.items():
-        role, _ = Role.objects.alive().get_or_create(name=name, defaults={"is_readonly": True})
-        if role.is_readonly:
-            Role.objects.filter(pk=role.pk).exclude(description=description).update(description=description)
-            _write(role, permissions_of_default(name))
-
-
-def _write(role: Role, wanted: set[tuple[str, str]]) -> None:
-    rows = RolePermission.objects.filter(role=role, project=None)
-    found = {(row.record_type, row.operation): row.pk for row in rows}
-    RolePermission.objects.filter(pk__in=[key for cell, key in found.items() if cell not in wanted]).delete()
-    RolePermission.objects.bulk_create(
-        RolePermission(role=role, record_type=kind, operation=operation)
-        for kind, operation in sorted(wanted - set(found))
-    )

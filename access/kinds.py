@@ -36,8 +36,9 @@ ROLE = register(
     Kind(
         name="role",
         model=Role,
-        read=("id", "name", "description", "is_readonly", *AUDIT),
+        read=("id", "name", "description", "bundle_id", "is_readonly", *AUDIT),
         write=("name", "description", "is_readonly"),  # and its permissions, see `access.roles_api`
+        parts={"permissions": operations.permissions_of},
         create=operations.create_role,
         save=operations.save_role,
         trash=operations.trash_role,

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from records.identifiers import uuid7
-from records.models import Record, unique_name
+from records.models import BundleRecord, unique_name
 
 
 class IdentityKind(models.TextChoices):
@@ -77,7 +77,7 @@ class Operation(models.TextChoices):
 ANY_TYPE = "*"
 
 
-class Role(Record):
+class Role(BundleRecord):
     """What its holders may do: rows of project (or all), record type (or all) and operation."""
 
     class Meta:

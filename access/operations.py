@@ -79,8 +79,14 @@ def _free_name(taken: str) -> str:
 
 def permissions_of(role: Role) -> list[dict[str, Any]]:
     """Return what the role allows, as callers read and give it."""
-    rows = role.permissions.order_by("project_id", "record_type", "operation")
-    return [dict(row) for row in rows.values("project_id", "record_type", "operation")]
+    return in_order(role.permissions.values_list("project_id", "record_type", "operation"))
+
+
+def in_order(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return these permissions as callers read and give them, the same ones always in the same order."""
+    names = ("project_id", "record_type", "operation")
+    ordered = sorted(rows, key=lambda row: (row[0] is None, str(row[0]), *row[1:]))
+    return [dict(zip(names, row, strict=True)) for row in ordered]
 
 
 def rows_of(role: Role) -> set[Row]:

@@ -33,7 +33,7 @@ def role_list(request: HttpRequest) -> HttpResponse:
     if text:
         rows = rows.filter(name__icontains=text)
     context = {
-        "list": page_by_key(rows.select_related("modified_by", "deleted_by"), request.GET, "name"),
+        "list": page_by_key(rows.select_related("bundle", "modified_by", "deleted_by"), request.GET, "name"),
         "in_trash": in_trash,
         "text": text,
         "may_create": may(request.user, Operation.CREATE, Role),
@@ -73,7 +73,7 @@ def role_detail(request: HttpRequest, role_id: UUID) -> HttpResponse:
     ]
     context["others"] = list(offered.exclude(pk__in=wanted).only("id", "name")[:PROJECTS_OFFERED])
     context["empty"] = _table(None, set(), in_project=True)
-    context["is_locked"] = role.is_readonly or not context["may_edit"]
+    context["is_locked"] = role.is_locked or not context["may_edit"]
     context["hidden"] = len(wanted) - len(context["tables"]) + 1
     return render(request, "access/role.html", context)
 
@@ -212,7 +212,7 @@ def role_history(request: HttpRequest, role_id: UUID) -> HttpResponse:
 
 
 def _find(request: HttpRequest, role_id: UUID) -> Role:
-    return visible_or_404(request, Role.objects.select_related("modified_by"), role_id)
+    return visible_or_404(request, Role.objects.select_related("bundle", "modified_by"), role_id)
 
 
 def _context(request: HttpRequest, role: Role, tab: str) -> dict[str, Any]:
@@ -220,7 +220,8 @@ def _context(request: HttpRequest, role: Role, tab: str) -> dict[str, Any]:
         "role": role,
         "tab": tab,
         "operations": OPERATIONS,
-        "may_edit": not role.is_deleted and may(request.user, Operation.UPDATE, role),
+        "may_edit": not (role.is_deleted or role.is_bundle_readonly)
+        and may(request.user, Operation.UPDATE, role),
         "may_delete": not role.is_deleted and may(request.user, Operation.DELETE, role),
         "may_create": may(request.user, Operation.CREATE, Role),
     }

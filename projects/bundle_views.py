@@ -15,7 +15,7 @@ from access.permissions import Operation, may, projects_with, visible
 from projects import bundles
 from projects.bundles import Changes
 from projects.models import Bundle, Project
-from projects.shipped_bundles import ShippedBundle, shipped_bundles
+from projects.shipped_bundles import DEFAULT_ROLES, ShippedBundle, shipped_bundles
 from records.export_form import Key
 
 PROJECTS_OFFERED = 200
@@ -96,7 +96,9 @@ def bundle_detail(request: HttpRequest, name: str) -> HttpResponse:
         if bundle
         else [Row(*document.key) for document in _documents(shipped)],
         "may_update": bundle is not None and may(request.user, Operation.UPDATE, bundle),
-        "may_delete": bundle is not None and may(request.user, Operation.DELETE, bundle),
+        "may_delete": bundle is not None
+        and name != DEFAULT_ROLES
+        and may(request.user, Operation.DELETE, bundle),
     }
     return render(request, "projects/bundle.html", context | _import_form(request))
 

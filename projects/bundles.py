@@ -14,7 +14,7 @@ from django.utils import timezone
 from access import audit
 from access.permissions import Operation, require, visible
 from projects.models import Bundle, Project, bundled_kinds, join
-from projects.shipped_bundles import ShippedBundle, shipped_bundles
+from projects.shipped_bundles import DEFAULT_ROLES, ShippedBundle, shipped_bundles
 from records.export_form import Document, Key, document_of
 from records.kinds import Kind, all_kinds, kind_of, select
 from records.models import NAME_TAKEN
@@ -95,6 +95,9 @@ def update_bundle(bundle: Bundle, *, by: Any) -> Changes:
 def delete_bundle(bundle: Bundle, *, by: Any) -> Bundle:
     """Remove a bundle. Its records go to the trash and belong to it no more. Raises BundleInUse, PermissionRefused."""
     require(by, Operation.DELETE, bundle)
+    if bundle.name == DEFAULT_ROLES:
+        words = f"The bundle {bundle.name!r} stays: new projects, webhooks and schedules are given its roles."
+        raise BundleInUse(words)
     with transaction.atomic():
         bundle = Bundle.objects.select_for_update().get(pk=bundle.pk)
         _remove(list(bundle.held().values()), by)

@@ -1,6 +1,7 @@
 """The bundles that ship: folders in `projects/shipped/`, each with a `bundle.yaml` and its records as files.
 
-`projects.bundles` imports them. The files are texts; nothing in these folders is a module of ours.
+`projects.bundles` imports them. The files are texts; nothing in these folders is a module of ours. The Default roles
+are in no file: what they allow follows the record types that there are.
 """
 
 from dataclasses import dataclass
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import yaml
 
+from access.default_roles import DESCRIPTIONS, permissions_of_default
+from access.operations import in_order
 from records.export_form import Document, DocumentBroken, Key, read_folder
+from records.kinds import kind_of
 
 SHIPPED = Path(__file__).resolve().parent / "shipped"
+DEFAULT_ROLES = "Default roles"
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,22 @@ def shipped_bundles() -> dict[str, ShippedBundle]:
 
 
 @cache
+def default_roles() -> ShippedBundle:
+    """Return the bundle of the roles that are always there."""
+    documents = tuple(_role(name, words) for name, words in DESCRIPTIONS.items())
+    words = "The roles that are always there. They follow the record types, so every upgrade brings them up to date."
+    return ShippedBundle(DEFAULT_ROLES, "1.0", words, documents)
+
+
+def _role(name: str, description: str) -> Document:
+    permissions = in_order((None, kind, operation) for kind, operation in permissions_of_default(name))
+    fields = {"name": name, "description": description, "is_readonly": False, "permissions": permissions}
+    return Document(kind_of("role"), fields)
+
+
+@cache
 def _read_all(folder: Path) -> dict[str, ShippedBundle]:
-    bundles = [_read(path) for path in folder.glob("*/bundle.yaml")]
+    bundles = [default_roles(), *(_read(path) for path in folder.glob("*/bundle.yaml"))]
     return {bundle.name: bundle for bundle in sorted(bundles, key=lambda bundle: bundle.name)}
 
 

@@ -85,6 +85,7 @@ def document_of(kind: Kind, record: Any) -> Document:
         elif name not in _PLACE:
             target, found = kind_of(kind.references[name]), getattr(record, name)
             fields[f"{name}_id_{target.name}"] = found and {"name": getattr(found, target.name_field)}
+    fields |= {name: read(record) for name, read in kind.parts.items()}
     return Document(kind, fields)
 
 
@@ -122,7 +123,7 @@ def read_document(path: Path) -> Document:
     if script.exists():
         fields["script"] = script.read_text()
     pointers = {f"{field}_id_{target}" for field, target in kind.references.items() if field not in _PLACE}
-    allowed = (set(kind.write) - set(kind.references)) | pointers
+    allowed = ({*kind.write, *kind.parts} - set(kind.references)) | pointers
     if unknown := sorted(set(fields) - allowed):
         known = ", ".join(sorted(allowed))
         raise DocumentBroken(path, f"a {kind.name} has no field {unknown[0]!r}; there are: {known}.")

@@ -41,6 +41,8 @@ class Kind:
     shapes: dict[str, Any] = field(
         default_factory=dict
     )  # JSON Schemas of what is read and no column; boolean else
+    # What its documents hold besides: (record) -> value, by the name under which `create` and `save` take it.
+    parts: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     create: Verb | None = None  # (*, by, **fields) -> record
     save: Verb | None = None  # (record, *, by, **fields) -> record
     trash: Verb | None = None  # (record, *, by) -> record

@@ -5,9 +5,9 @@
 
 from dataclasses import dataclass
 
-from access.default_roles import load_default_roles
 from access.matrix import forget_matrix
 from access.models import IdentityKind, IdentityRole, Role, User
+from projects.default_roles import keep_default_roles
 from projects.models import DEFAULT_PROJECT, Project
 
 PASSWORD = "correct horse battery"
@@ -50,7 +50,7 @@ def make_cast() -> Cast:
 def hold(person: User, role: str, place: Project | None = None) -> IdentityRole:
     """Let a person hold a role: in this place, or everywhere."""
     if not Role.objects.filter(name=role).exists():
-        load_default_roles()  # a test before this one may have emptied the tables
+        keep_default_roles()  # a test before this one may have emptied the tables
     found = Role.objects.get(name=role)
     forget_matrix(person)
     return IdentityRole.objects.get_or_create(

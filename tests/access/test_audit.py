@@ -18,6 +18,7 @@ from executions.models import Execution
 from executions.operations import cancel_execution
 from executions.starting import Start, start_execution
 from flows.operations import create_flow, restore_flow, save_flow, trash_flow
+from projects.bundles import save_bundle
 from projects.models import Project
 from tests.cast import Cast, hold
 
@@ -132,7 +133,7 @@ def test_roles_are_noted_with_who_holds_them(cast: Cast) -> None:
     given, taken = entries(record_type="user", record_id=str(cast.mallory.pk))
     assert given.changes["role"] == [None, "Viewer in Attic"]
     assert (taken.action, taken.changes) == ("take role", {"role": ["Viewer in Attic", None]})
-    role.is_readonly = False
+    save_bundle(role.bundle, by=cast.root, is_readonly=False)
     save_role(role, by=cast.root, permissions=[{"record_type": "flow", "operation": "READ"}])
     assert "READ project" in entries(record_type="role", action="update")[-1].changes["permissions"][0]
 

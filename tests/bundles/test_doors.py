@@ -11,6 +11,7 @@ from django.urls import reverse
 from flows.models import Flow
 from projects.bundles import import_bundle
 from projects.models import Bundle
+from projects.shipped_bundles import DEFAULT_ROLES
 from tests.bundles.conftest import Ship, ship_tools
 from tests.cast import Cast
 from tests.rest.conftest import Caller
@@ -22,12 +23,12 @@ def test_rest_imports_lists_updates_and_deletes(cast: Cast, ship: Ship) -> None:
     ship_tools(ship)
     root = Caller(cast.root)
     available = root.get("/bundle/available").body["results"]
-    assert [(row["name"], len(row["content"])) for row in available] == [("Tools", 2)]
+    assert [(row["name"], len(row["content"])) for row in available] == [(DEFAULT_ROLES, 7), ("Tools", 2)]
     made = root.post("/bundle", {"name": "Tools", "project_name": "Workshop"})
     assert made.status == 201 and made.body["project_id"] == str(cast.workshop.pk)
     again = root.post("/bundle", {"name": "Tools"})
     assert (again.status, again.code) == (409, "conflict")
-    assert root.get("/bundle").names() == ["Tools"]
+    assert root.get("/bundle").names() == [DEFAULT_ROLES, "Tools"]
     key = made.body["id"]
     assert root.patch(f"/bundle/{key}", {"is_readonly": False}).body["is_readonly"] is False
     assert root.patch(f"/bundle/{key}", {"name": "Mine"}).status == 400
@@ -44,7 +45,7 @@ def test_rest_imports_lists_updates_and_deletes(cast: Cast, ship: Ship) -> None:
         "removed": [{"type": "flow", "name": "count"}],
     }
     assert root.delete(f"/bundle/{key}").status == 204
-    assert root.get("/bundle").names() == []
+    assert root.get("/bundle").names() == [DEFAULT_ROLES]
 
 
 def test_rest_refuses_to_change_what_is_read_only(cast: Cast, tools: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_manager_leads_through_a_bundle_s_life(browser: Client, cast: Cast, 
     browser.post(reverse("bundle-save", args=["Tools"]))
     assert "Make read-only" in browser.get(page).content.decode()
     browser.post(reverse("bundle-save", args=["Tools"]), {"is_readonly": "on"})
-    assert Bundle.objects.get().is_readonly
+    assert Bundle.objects.get(name="Tools").is_readonly
     said = browser.post(reverse("bundle-delete", args=["Tools"]), follow=True).content.decode()
     assert "Its records are in the trash." in said
 
@@ -111,7 +112,7 @@ def test_the_command_does_it_too(cast: Cast, ship: Ship) -> None:
         return out.getvalue().strip()
 
     ship_tools(ship)
-    assert say("list") == "Tools 1.0 (not imported): Things for tests."
+    assert say("list").endswith("\nTools 1.0 (not imported): Things for tests.")
     assert say("import", "Tools") == "Imported Tools 1.0."
     ship_tools(ship, "1.1", flow_count=None)
     assert "imported 1.0, update available" in say("list")
