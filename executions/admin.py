@@ -1,4 +1,4 @@
-"""The operator's door to executions and their traces.
+"""The operator's door to executions. `admin_traces` has what belongs to them, `admin_engine` what runs them.
 
 It shows; only Cancel and Rerun act, and they do it through the operations.
 """
@@ -6,35 +6,20 @@ It shows; only Cancel and Rerun act, and they do it through the operations.
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
-from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from access.admin_forms import OperatedAdmin
 from access.admin_lists import ReadOnlyAdmin
 from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
-from executions import operations, pausing
+from executions import admin_engine, operations, pausing  # noqa: F401  (registers its pages)
+from executions.admin_traces import link_by_id
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
-from executions.models import (
-    Execution,
-    HourCount,
-    Housework,
-    Lock,
-    LogLine,
-    Maintenance,
-    Payload,
-    Process,
-    RunChoice,
-    Savepoint,
-    Transition,
-    Wait,
-)
+from executions.models import Execution, Lock, LogLine, RunChoice, Savepoint, Transition, Wait
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (
@@ -175,11 +160,11 @@ class ExecutionAdmin(ReadOnlyAdmin):
     # A parent or predecessor may have been removed since: plain links, nothing is fetched.
     @display(description="Parent")
     def shown_parent(self, execution: Execution) -> str:
-        return _by_id(execution.parent_id)
+        return link_by_id(execution.parent_id)
 
     @display(description="Rerun of")
     def shown_rerun_of(self, execution: Execution) -> str:
-        return _by_id(execution.rerun_of_id)
+        return link_by_id(execution.rerun_of_id)
 
     @display(description="Script")
     def pinned(self, execution: Execution) -> SafeString:
@@ -199,7 +184,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
             link_to_list(Wait, "Is waited for by", target=execution.pk),
             link_to_list(Lock, "Locks", execution=execution.pk),
         )
-        return format_html("{} · {} · {} · {} · {} · {}", *links)
+        return format_html_join(" · ", "{}", ((each,) for each in links))
 
     # -- Actions ------------------------------------------------------------------------------------------
 
@@ -288,145 +273,6 @@ class ExecutionAdmin(ReadOnlyAdmin):
         )
 
 
-def _by_id(execution_id: Any) -> SafeString | str:
-    return "–" if execution_id is None else link_to(Execution(pk=execution_id), str(execution_id))
-
-
-class TraceAdmin(ReadOnlyAdmin):
-    """Rows that belong to an execution: found by its id."""
-
-    search_help_text = "Id of the execution"
-    execution_fields: tuple[str, ...] = ("execution_id",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
-    ) -> tuple["QuerySet[Any]", bool]:
-        if not search_term.strip():
-            return queryset, False
-        wanted = as_uuid(search_term)
-        if wanted is None:
-            return queryset.none(), False
-        condition = Q()
-        for field in self.execution_fields:
-            condition |= Q(**{field: wanted})
-        return queryset.filter(condition), False
-
-    @display(description="At")
-    def moment(self, row: Any) -> str:
-        return clock(row.at)
-
-    @display(description="Execution")
-    def owner(self, row: Any) -> str:
-        return _by_id(row.execution_id)
-
-
-@admin.register(Transition)
-class TransitionAdmin(TraceAdmin):
-    """Every change of a status."""
-
-    list_display = ("moment", "old", "new", "reason", "version", "attempt", "owner")
-    list_lookups = ("execution",)
-    search_fields = ("execution_id",)
-    fields = ("owner", "at", "old", "new", "reason", "version", "attempt")
-    readonly_fields = ("owner",)
-
-
-@admin.register(LogLine)
-class LogLineAdmin(TraceAdmin):
-    """What executions wrote."""
-
-    list_display = ("number", "moment", "level", "stream", "beginning", "owner")
-    list_lookups = ("execution",)
-    search_fields = ("execution_id",)
-    fields = ("owner", "number", "at", "level", "stream", "shown_text", "data")
-    readonly_fields = ("owner", "shown_text")
-
-    @display(description="Text")
-    def beginning(self, line: LogLine) -> str:
-        return line.text[:120] or ("(data)" if line.data is not None else "–")
-
-    @display(description="Text")
-    def shown_text(self, line: LogLine) -> str:
-        return preformatted(line.text)
-
-
-@admin.register(Savepoint)
-class SavepointAdmin(TraceAdmin):
-    """The journal of executions: each call with its answer."""
-
-    list_display = ("number", "call", "line", "name", "is_pending", "moment", "owner")
-    list_lookups = ("execution",)
-    search_fields = ("execution_id",)
-    fields = (
-        "owner",
-        "number",
-        "call",
-        "line",
-        "name",
-        "at",
-        "attempt",
-        "is_pending",
-        "value",
-        "error",
-        "digest",
-        "seen",
-        "log_seq",
-    )
-    readonly_fields = ("owner",)
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Savepoint]":
-        return super().get_queryset(request).defer("value", "error", "seen")
-
-
-@admin.register(Payload)
-class PayloadAdmin(ReadOnlyAdmin):
-    """Large recorded values. Only their keys are shown: a value may have megabytes."""
-
-    list_display = ("sha256",)
-    fields = ("sha256",)
-    search_fields = ("sha256",)
-
-
-@admin.register(Wait)
-class WaitAdmin(TraceAdmin):
-    """Which execution waits for which."""
-
-    list_display = ("id", "waits", "awaited")
-    list_lookups = ("waiter", "target")
-    search_fields = ("waiter_id",)
-    execution_fields = ("waiter_id", "target_id")
-    fields = ("waits", "awaited")
-    readonly_fields = ("waits", "awaited")
-
-    @display(description="Waits")
-    def waits(self, wait: Wait) -> str:
-        return _by_id(wait.waiter_id)
-
-    @display(description="For")
-    def awaited(self, wait: Wait) -> str:
-        return _by_id(wait.target_id)
-
-
-@admin.register(Lock)
-class LockAdmin(TraceAdmin):
-    """Which execution holds which lock, and which queue for it."""
-
-    list_display = ("id", "setting", "owner", "depth", "at", "since")
-    list_select_related = ("setting",)
-    list_lookups = ("setting", "execution")
-    search_fields = ("execution_id",)
-    execution_fields = ("execution_id",)
-    fields = ("setting", "owner", "depth", "at", "since")
-    readonly_fields = ("owner",)
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Lock]":
-        return super().get_queryset(request).defer("setting__value")
-
-    @display(description="Execution")
-    def owner(self, lock: Lock) -> str:
-        return _by_id(lock.execution_id)
-
-
 @admin.register(RunChoice)
 class RunChoiceAdmin(ReadOnlyAdmin):
     """How people last ran flows with options."""
@@ -435,98 +281,3 @@ class RunChoiceAdmin(ReadOnlyAdmin):
     list_select_related = ("user", "flow")
     list_lookups = ("user", "flow")
     fields = ("user", "flow", "at", "inputs", "options")
-
-
-@admin.register(Process)
-class ProcessAdmin(ReadOnlyAdmin):
-    """Our operating-system processes, alive and gone, and which isolation their flow processes have."""
-
-    list_display = ("role", "pid", "machine", "alive", "slots", "started_at", "heartbeat_at", "ended_at")
-    list_filter = ("role",)
-    search_fields = ("machine__istartswith",)
-    search_help_text = "Machine, from the beginning of its name"
-    fields = (
-        "role",
-        "pid",
-        "machine",
-        "alive",
-        "slots",
-        "started_at",
-        "heartbeat_at",
-        "ended_at",
-        "isolation",
-    )
-    readonly_fields = ("alive",)
-
-    @display(description="Alive", boolean=True)
-    def alive(self, process: Process) -> bool:
-        return process.is_alive
-
-
-@admin.register(Maintenance)
-class MaintenanceAdmin(OperatedAdmin):
-    """While the one row is here, no worker takes on or resumes executions. Adding it starts that, ending removes it."""
-
-    list_display = ("started_at", "started_by", "note")
-    list_select_related = ("started_by",)
-    fields = ("note",)
-    actions = ("end_chosen",)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def create(self, request: HttpRequest, fields: dict[str, Any]) -> Maintenance:
-        if pausing.maintenance() is not None:
-            raise ValidationError("Maintenance is on already.")
-        return pausing.start_maintenance(by=request.user, note=fields["note"])
-
-    @admin.action(description="End maintenance")
-    def end_chosen(self, request: HttpRequest, found: "QuerySet[Maintenance]") -> None:
-        self.do_to_each(request, found, lambda each: pausing.end_maintenance(by=request.user), "Ended")
-
-
-@admin.register(Housework)
-class HouseworkAdmin(ReadOnlyAdmin):
-    """The jobs of the housekeeping: when each is due, and what it did last."""
-
-    list_display = ("name", "next_at", "ran_at", "took_seconds", "done", "note")
-    ordering = ("name",)
-
-
-@admin.register(HourCount)
-class HourCountAdmin(ReadOnlyAdmin):
-    """The executions of past hours as charts show them."""
-
-    list_display = ("hour", "project", "status", "counted", "removed")
-    list_select_related = ("project",)
-    list_lookups = ("hour",)
-
-
-# -- What django-q2 keeps for itself ------------------------------------------------------------------------
-
-# Successes are not stored, and nothing of ours uses its schedules.
-for _model in (Success, Schedule, Failure, OrmQ):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
-
-
-@admin.register(OrmQ)
-class TaskQueueAdmin(ReadOnlyAdmin):
-    """Background tasks that wait for a worker. Executions are not among them: their table is their queue."""
-
-    list_display = ("id", "key", "name", "func", "lock")
-    fields = ("key", "name", "func", "lock")
-    readonly_fields = ("name", "func")
-
-
-@admin.register(Failure)
-class FailedTaskAdmin(ReadOnlyAdmin):
-    """Background tasks that failed."""
-
-    list_display = ("name", "func", "started", "stopped", "attempt_count")
-    fields = ("name", "func", "started", "stopped", "attempt_count", "shown_result")
-    readonly_fields = ("shown_result",)
-
-    @display(description="Result")
-    def shown_result(self, task: Failure) -> str:
-        return preformatted(str(task.result or ""))
