@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from access.admin_lists import ReadOnlyAdmin
-from access.admin_parts import as_uuid, clock, preformatted
+from access.admin_parts import clock, preformatted
 from access.audit import in_words
 from access.models import AuditEntry
+from records.identifiers import as_uuid
 
 
 @admin.register(AuditEntry)
@@ -31,7 +32,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[AuditEntry]", search_term: str
     ) -> tuple["QuerySet[AuditEntry]", bool]:
-        key = as_uuid(search_term)
+        key = as_uuid(search_term.strip())
         if key is not None:
             return queryset.filter(record_id=str(key)), False
         found: Any = super().get_search_results(request, queryset, search_term)

@@ -1,8 +1,7 @@
-"""Small pieces of admin pages: links to records and lists, long texts, ids in a search. Knows no table."""
+"""Small pieces of admin pages: links to records and lists, moments, long texts. Knows no table."""
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Model
 from django.urls import reverse
@@ -42,11 +41,3 @@ def preformatted(text: str) -> SafeString | str:
     if not text:
         return "–"
     return format_html('<pre style="{}">{}</pre>', _PREFORMATTED, text)
-
-
-def as_uuid(text: str) -> UUID | None:
-    """Return the id in a search text, None when it is none."""
-    try:
-        return UUID(text.strip())
-    except ValueError:
-        return None

@@ -10,8 +10,9 @@ from unfold.decorators import display
 from access import operations
 from access.admin_forms import AUDIT, OperatedAdmin
 from access.admin_lists import ReadOnlyAdmin, TrashFilter
-from access.admin_parts import as_uuid, link_to_list
+from access.admin_parts import link_to_list
 from access.models import IdentityRole, Role, RolePermission, User
+from records.identifiers import as_uuid
 
 
 @admin.register(Role)
@@ -101,7 +102,7 @@ class IdentityRoleAdmin(OperatedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[IdentityRole]", search_term: str
     ) -> tuple["QuerySet[IdentityRole]", bool]:
-        key = as_uuid(search_term)
+        key = as_uuid(search_term.strip())
         return (queryset.filter(identity_id=key) if key else queryset), False
 
     @display(description="Who")

@@ -18,6 +18,7 @@ from access.effective import OPERATIONS, effective_rows, effective_tables
 from access.models import IdentityKind, IdentityRole, Operation, Role
 from access.pages import page, visible_or_404, words_of
 from access.permissions import may, may_anywhere, visible
+from records.identifiers import as_uuid
 from records.kinds import kind_of
 
 PROJECTS_OFFERED = 500
@@ -37,24 +38,17 @@ def offered(request: HttpRequest) -> dict[str, Any]:
 
 def given_role(request: HttpRequest) -> tuple[Role, Any]:
     """Return the role and the place that a form gives, the place None for everywhere. Raises ValidationError."""
-    role_id = _uuid(request.POST.get("role", ""))
+    role_id = as_uuid(request.POST.get("role", ""))
     role = visible(request.user, Role.objects.alive()).filter(pk=role_id).first() if role_id else None
     if role is None:
         raise ValidationError("Choose one of the roles.")
     key = request.POST.get("project", "")
     if not key:
         return role, None
-    project = visible(request.user, kind_of("project").rows()).filter(pk=_uuid(key)).first()
+    project = visible(request.user, kind_of("project").rows()).filter(pk=as_uuid(key)).first()
     if project is None:
         raise ValidationError("Choose one of the projects, or everywhere.")
     return role, project
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def permission_tables(request: HttpRequest, kind: str, identity_id: UUID) -> dict[str, Any]:

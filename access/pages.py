@@ -77,6 +77,14 @@ def visible_or_404(request: HttpRequest, records: "QuerySet[M]", record_id: UUID
     return record
 
 
+def uuid_or_404(text: str) -> UUID:
+    """Return the id in a text. Raises Http404."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
 def words_of(error: ValidationError) -> str:
     """Return what is wrong as one sentence per field, for a toast or an inline note."""
     if not hasattr(error, "error_dict"):

@@ -5,13 +5,13 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from connectors.models import Connector
+from records.identifiers import as_uuid
 from records.paging import KeyPage, page_by_key
 
 LATEST_SHOWN = 6
@@ -27,7 +27,7 @@ def list_connectors(connectors: "QuerySet[Connector]", parameters: Mapping[str, 
     )
     if text := parameters.get("q", "").strip():
         connectors = connectors.filter(name__icontains=text)
-    if project_id := _uuid(parameters.get("project", "")):
+    if project_id := as_uuid(parameters.get("project", "")):
         connectors = connectors.filter(project_id=project_id)
     if type_name := parameters.get("type", ""):
         connectors = connectors.filter(connector_type=type_name)
@@ -43,10 +43,3 @@ def _latest_executions() -> "QuerySet[Any]":
     executions = Connector._meta.get_field("executions").related_model
     rows = executions._default_manager.filter(connector=OuterRef("pk"), deleted_at=None).order_by("-id")
     return rows.values(seen=JSONObject(id="id", status="status"))[:LATEST_SHOWN]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

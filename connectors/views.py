@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from access.pages import page, visible_or_404, words_of
+from access.pages import page, uuid_or_404, visible_or_404, words_of
 from access.permissions import Operation, may, may_anywhere, visible
 from connectors import forms, operations
 from connectors.listing import list_connectors
@@ -52,7 +52,7 @@ def connector_create(request: HttpRequest) -> HttpResponse:
     """Make a connector and open its form."""
     project = None
     if project_id := request.POST.get("project", ""):
-        project = visible(request.user, Project.objects.alive()).filter(pk=_uuid_or_404(project_id)).first()
+        project = visible(request.user, Project.objects.alive()).filter(pk=uuid_or_404(project_id)).first()
     try:
         connector = operations.create_connector(
             by=request.user,
@@ -259,12 +259,5 @@ def _details(request: HttpRequest, connector: Connector) -> dict[str, Any]:
         "is_readonly": "is_readonly" in given,
     }
     if (project_id := given.get("project", "")) and project_id != str(connector.project_id):
-        fields["project"] = visible_or_404(request, Project.objects.alive(), _uuid_or_404(project_id))
+        fields["project"] = visible_or_404(request, Project.objects.alive(), uuid_or_404(project_id))
     return fields
-
-
-def _uuid_or_404(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None

@@ -15,11 +15,12 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from access.admin_lists import ReadOnlyAdmin
-from access.admin_parts import as_uuid, clock, link, link_to, link_to_list, preformatted
+from access.admin_parts import clock, link, link_to, link_to_list, preformatted
 from executions import admin_engine, operations, pausing  # noqa: F401  (registers its pages)
 from executions.admin_traces import link_by_id
 from executions.lifecycle import ALIVE, ENDED, WAITING, Status
 from executions.models import Execution, Lock, LogLine, RunChoice, Savepoint, Transition, Wait
+from records.identifiers import as_uuid
 
 _SEARCH_FINDS = 1000
 _IN_LISTS = (

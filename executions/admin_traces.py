@@ -12,8 +12,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from access.admin_lists import ReadOnlyAdmin
-from access.admin_parts import as_uuid, clock, link_to, preformatted
+from access.admin_parts import clock, link_to, preformatted
 from executions.models import Execution, Lock, LogLine, Payload, Savepoint, Transition, Wait
+from records.identifiers import as_uuid
 
 
 def link_by_id(execution_id: Any) -> SafeString | str:
@@ -32,7 +33,7 @@ class TraceAdmin(ReadOnlyAdmin):
     ) -> tuple["QuerySet[Any]", bool]:
         if not search_term.strip():
             return queryset, False
-        wanted = as_uuid(search_term)
+        wanted = as_uuid(search_term.strip())
         if wanted is None:
             return queryset.none(), False
         condition = Q()

@@ -30,6 +30,7 @@ from executions.starting import find_started, start_execution
 from flows.models import Flow, Script
 from records.api import RecordDetail, RecordList, outside_trashed_projects
 from records.cleaning import clean_body, clean_columns
+from records.identifiers import as_uuid
 from records.listing import (
     PARAMETERS,
     ListQuery,
@@ -135,7 +136,7 @@ class ExecutionList(ExecutionView, RecordList):
         return resolved
 
     def _flow(self, key: Any) -> Flow:
-        flow_id = _uuid(key)
+        flow_id = as_uuid(key)
         found = next(iter(Flow.objects.raw(_FLOW, [flow_id])), None) if flow_id else None
         if found is None:
             raise _no_flow(key)
@@ -422,13 +423,6 @@ def _no_flow(key: Any) -> ValidationError:
     return ValidationError({"flow_id": f"There is no flow with this id: {str(key)!r}."})
 
 
-def _uuid(value: Any) -> UUID | None:
-    try:
-        return UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        return None
-
-
 def _read_wait(text: str | None) -> float | None:
     if text is None:
         return None
@@ -446,7 +440,7 @@ def _read_ids(given: Any) -> list[UUID]:
         raise ValidationError({"ids": f"Give a list of 1 to {bulk.AT_MOST:,} ids."})
     ids: list[UUID] = []
     for number, text in enumerate(given):
-        key = _uuid(text)
+        key = as_uuid(text)
         if key is None:
             raise ValidationError({"ids": f"[{number}]: {text!r} is not an id."})
         ids.append(key)

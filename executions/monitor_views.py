@@ -22,6 +22,7 @@ from executions.activity import last_hour
 from executions.models import Execution
 from flows.models import Flow
 from projects.models import Project
+from records.identifiers import as_uuid
 
 BULK_AT_MOST = 100
 OFFERED = 200
@@ -51,7 +52,7 @@ def monitor_page(request: HttpRequest) -> HttpResponse:
     status = 200
     try:
         wanted = monitor.read_filter(given, request.user)
-        listed = monitor.read_page(request.user, wanted, _uuid(request.GET.get("after", "")))
+        listed = monitor.read_page(request.user, wanted, as_uuid(request.GET.get("after", "")))
         context |= {"rows": listed.rows, "older": listed.older}
     except ValidationError as error:
         context |= {"rows": [], "wrong": words_of(error)}
@@ -81,7 +82,7 @@ def _bar(request: HttpRequest, given: dict[str, str]) -> dict[str, Any]:
         "has_filter": bool(set(given) - {"view"}),
         "filter_json": json.dumps(given),
     }
-    who = _uuid(given.get("who", ""))
+    who = as_uuid(given.get("who", ""))
     if who is not None:
         bar["who_name"] = User.objects.filter(pk=who).values_list("username", flat=True).first() or str(who)
     return bar
@@ -89,7 +90,7 @@ def _bar(request: HttpRequest, given: dict[str, str]) -> dict[str, Any]:
 
 def _offered(rows: Any, chosen: str) -> list[dict[str, Any]]:
     offered = list(rows[:OFFERED])
-    chosen_id = _uuid(chosen)
+    chosen_id = as_uuid(chosen)
     if chosen_id and all(row["id"] != chosen_id for row in offered):
         offered += list(rows.filter(pk=chosen_id))
     return offered
@@ -98,13 +99,6 @@ def _offered(rows: Any, chosen: str) -> list[dict[str, Any]]:
 def _with(given: dict[str, str], **changed: str) -> str:
     kept = {name: value for name, value in (given | changed).items() if value}
     return f"?{urlencode(kept)}" if kept else "?"
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 @require_GET

@@ -5,13 +5,13 @@ The views call it. It checks no permission beyond what its caller passes in.
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from flows.models import Flow, ScriptRecord
+from records.identifiers import as_uuid
 from records.paging import KeyPage, page_by_key
 
 R = TypeVar("R", bound=ScriptRecord)
@@ -33,7 +33,7 @@ def list_scripted(records: "QuerySet[R]", parameters: Mapping[str, Any]) -> KeyP
     )
     if text := parameters.get("q", "").strip():
         records = records.filter(name__icontains=text)
-    if project_id := _uuid(parameters.get("project", "")):
+    if project_id := as_uuid(parameters.get("project", "")):
         records = records.filter(project_id=project_id)
     if "problems" in parameters:
         records = records.filter(has_syntax_error=True)
@@ -49,10 +49,3 @@ def _latest_executions() -> "QuerySet[Any]":
     executions = Flow._meta.get_field("executions").related_model
     rows = executions._default_manager.filter(flow=OuterRef("pk"), deleted_at=None).order_by("-id")
     return rows.values(seen=JSONObject(id="id", status="status"))[:LATEST_SHOWN]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from access.pages import json_error, page, visible_or_404, words_of
+from access.pages import json_error, page, uuid_or_404, visible_or_404, words_of
 from access.permissions import Operation, may, visible
 from flows import scripted
 from flows.checks import check_script
@@ -308,14 +308,6 @@ def projects_of(request: HttpRequest) -> list[Project]:
     return list(
         visible(request.user, Project.objects.alive()).only("id", "name").order_by("name")[:PROJECTS_OFFERED]
     )
-
-
-def uuid_or_404(text: str) -> UUID:
-    """Return the id in a text. Raises Http404."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None
 
 
 def _as_function(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from access.pages import page
+from access.pages import page, uuid_or_404
 from access.permissions import Operation, may, visible
 from inbox import operations
 from inbox.cards import draw_card, prefix_of
@@ -62,7 +62,7 @@ def _rows(request: HttpRequest, shown: str) -> Any:
     if text := given.get("q", "").replace("\0", "").strip():
         rows = rows.filter(subject__icontains=text)
     if project_id := given.get("project", ""):
-        rows = rows.filter(project_id=_uuid_or_404(project_id))
+        rows = rows.filter(project_id=uuid_or_404(project_id))
     if given.get("type") in Message.Type.values:
         rows = rows.filter(message_type=given["type"])
     return rows
@@ -164,10 +164,3 @@ def _find(request: HttpRequest, message_id: UUID) -> Message:
     if message is None:
         raise Http404
     return message
-
-
-def _uuid_or_404(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None

@@ -17,6 +17,7 @@ from access.permissions import Operation, may, may_anywhere, visible
 from projects import setting as operations
 from projects.lock_state import lock_state
 from projects.models import Project, Setting
+from records.identifiers import as_uuid
 from records.paging import page_by_key
 from records.texts import LARGEST_YAML, read_value, write_value, write_yaml
 
@@ -36,7 +37,7 @@ def setting_list(request: HttpRequest) -> HttpResponse:
     )
     if text:
         rows = rows.filter(name__icontains=text)
-    if project := _uuid(request.GET.get("project", "")):
+    if project := as_uuid(request.GET.get("project", "")):
         rows = rows.filter(project=project)
     rows = rows.select_related("project", "modified_by", "deleted_by", "bundle").defer("value")
     rows = rows.annotate(preview=Left(Cast("value", TextField()), PREVIEW_LENGTH))
@@ -59,7 +60,7 @@ def setting_list(request: HttpRequest) -> HttpResponse:
 def setting_create(request: HttpRequest) -> HttpResponse:
     """Make a setting, whose value is null, and open it."""
     project = None
-    if wanted := _uuid(request.POST.get("project", "")):
+    if wanted := as_uuid(request.POST.get("project", "")):
         project = visible_or_404(request, Project.objects.alive(), wanted)
     try:
         made = operations.create_setting(by=request.user, project=project, name=request.POST.get("name", ""))
@@ -107,7 +108,7 @@ def setting_details(request: HttpRequest, setting_id: UUID) -> HttpResponse:
     if request.method == "POST":
         fields: dict[str, Any] = {name: request.POST.get(name, "") for name in ("name", "description")}
         fields["is_readonly"] = "is_readonly" in request.POST
-        wanted = _uuid(request.POST.get("project", ""))
+        wanted = as_uuid(request.POST.get("project", ""))
         if wanted and wanted != setting.project_id:
             fields["project"] = visible_or_404(request, Project.objects.alive(), wanted)
         try:
@@ -205,10 +206,3 @@ def _projects(request: HttpRequest) -> list[Project]:
     return list(
         visible(request.user, Project.objects.alive()).only("id", "name").order_by("name")[:PROJECTS_OFFERED]
     )
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -34,6 +34,14 @@ def uuid7() -> uuid.UUID:
     return uuid.UUID(int=((stamp >> 12) << 80) | (0x7 << 76) | ((stamp & 0xFFF) << 64) | (0b10 << 62) | tail)
 
 
+def as_uuid(text: object) -> uuid.UUID | None:
+    """Return the id that this text is, None when it is none."""
+    try:
+        return uuid.UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
 def first_id_at(moment: datetime) -> uuid.UUID:
     """Return the smallest id that a record made at `moment` can have: the bound of an id range."""
     return uuid.UUID(int=(int(moment.timestamp() * 1000) << 80) | (0x7 << 76) | (0b10 << 62))

@@ -5,12 +5,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
+from records.identifiers import as_uuid
 from records.paging import KeyPage, page_by_key
 from schedules.models import Firing, Schedule
 
@@ -27,7 +27,7 @@ def list_schedules(schedules: "QuerySet[Schedule]", parameters: Mapping[str, Any
     if text := parameters.get("q", "").strip():
         schedules = schedules.filter(name__icontains=text)
     for name in ("project", "flow"):
-        if key := _uuid(parameters.get(name, "")):
+        if key := as_uuid(parameters.get(name, "")):
             schedules = schedules.filter(**{f"{name}_id": key})
     if parameters.get("show") in ("enabled", "disabled"):
         schedules = schedules.filter(is_enabled=parameters["show"] == "enabled")
@@ -43,10 +43,3 @@ def _latest_firings() -> "QuerySet[Any]":
     rows = Firing.objects.filter(schedule=OuterRef("pk")).order_by("-nominal_at")
     shown = JSONObject(outcome="outcome", execution_id="execution_id", status="execution__status")
     return rows.values(seen=shown)[:LATEST_SHOWN]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Any
-from uuid import UUID
 
 from django.db.models import IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import JSONObject
 from django.utils import timezone
 
-from records.identifiers import first_id_at
+from records.identifiers import as_uuid, first_id_at
 from records.paging import KeyPage, page_by_key
 from webhooks.models import Webhook, WebhookCall
 
@@ -39,7 +38,7 @@ def list_webhooks(webhooks: "QuerySet[Webhook]", parameters: Mapping[str, Any]) 
     if text := parameters.get("q", "").replace("\0", "").strip():
         webhooks = webhooks.filter(name__icontains=text)
     for name in ("project", "flow"):
-        if key := _uuid(parameters.get(name, "")):
+        if key := as_uuid(parameters.get(name, "")):
             webhooks = webhooks.filter(**{f"{name}_id": key})
     if parameters.get("show") in ("enabled", "disabled"):
         webhooks = webhooks.filter(is_enabled=parameters["show"] == "enabled")
@@ -75,10 +74,3 @@ def calls_of(webhook: Webhook) -> "QuerySet[WebhookCall]":
         "at", "method", "path", "remote_address", "is_async", "status", "duration_ms", "error", "is_redelivery",
         "repeats_id", "execution__status", "webhook_id",
     )  # fmt: skip
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
