@@ -18,8 +18,11 @@ from connectors import api as connectors
 from engine_site import configuration_api as configuration
 from engine_site.reference import api_docs
 from executions import api as executions
+from executions import bulk_api as bulk
 from executions import connection_api as connections
 from executions import control_api as control
+from executions import savepoint_api as savepoints
+from executions import trace_api as traces
 from flows import api as flows
 from inbox import api as inbox
 from projects import api as projects
@@ -70,7 +73,11 @@ urlpatterns = [
     *roles.urlpatterns,
     *audit.urlpatterns,
     *connections.urlpatterns,
-    *control.urlpatterns,  # before the addresses of records, whose last part may be anything
+    # Before the addresses of records, whose last part may be anything.
+    *bulk.urlpatterns,
+    *control.urlpatterns,
+    *savepoints.urlpatterns,
+    *traces.urlpatterns,
     *projects.urlpatterns,
     *flows.urlpatterns,
     *connectors.urlpatterns,
