@@ -10,9 +10,11 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         from connectors.sealing import keep_sealed
         from executions.calls.control import offer_output_check
-        from webhooks import flow_calls, jobs, kinds  # noqa: F401  (offer a job and a record type)
+        from executions.topics import offer_topic
+        from webhooks import flow_calls, jobs, kinds, news  # noqa: F401  (offer a job and a record type)
         from webhooks.operations import reseal
         from webhooks.shaping import OUTPUT_NAME
 
         keep_sealed(reseal)
+        offer_topic(news.TOPIC, news.read_hints)
         offer_output_check(OUTPUT_NAME, flow_calls.check_answer)

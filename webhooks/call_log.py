@@ -12,6 +12,7 @@ from executions.models import Execution
 from records.json_http import dump_json
 from webhooks.incoming import Incoming
 from webhooks.models import MAX_ERROR, Webhook, WebhookCall
+from webhooks.news import announce_call
 from webhooks.shaping import Answer
 from webhooks.starting import start_flow
 
@@ -32,9 +33,10 @@ def note_refused(
         duration_ms=duration_ms,
         error=answer.error,
     )
+    announce_call(webhook.pk)
 
 
-def note_answered(call_id: UUID, answer: Answer | None, duration_ms: int) -> None:
+def note_answered(webhook: Webhook, call_id: UUID, answer: Answer | None, duration_ms: int) -> None:
     """Write into the log what was answered; None when the caller went away before."""
     status, error = (
         (answer.status, answer.error) if answer else (None, "The caller went away before the answer.")
@@ -42,6 +44,7 @@ def note_answered(call_id: UUID, answer: Answer | None, duration_ms: int) -> Non
     WebhookCall.objects.filter(pk=call_id).update(
         status=status, duration_ms=duration_ms, error=error[:MAX_ERROR]
     )
+    announce_call(webhook.pk)
 
 
 def redeliver(call: WebhookCall, *, by: Any) -> WebhookCall:
@@ -59,6 +62,7 @@ def redeliver(call: WebhookCall, *, by: Any) -> WebhookCall:
     with transaction.atomic():
         execution = start_flow(webhook, request)
         audit.note("deliver again", webhook, by=by, changes={"call": (None, str(call.pk))})
+        announce_call(webhook.pk)
         return WebhookCall.objects.create(
             webhook=webhook,
             method=call.method,

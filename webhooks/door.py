@@ -60,9 +60,13 @@ async def door(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         name, incoming = _read_head(scope)
         webhook = await _in_thread(receiving.find_webhook, name)
         receiving.check_head(webhook, incoming)
-        incoming.body = await _read_body(receive, webhook)
-        call = await _in_thread(receiving.accept, webhook, incoming)
-        answer = await _answer(call, webhook, began, receive)
+        if incoming.method == receiving.OPTIONS:
+            answer = receiving.answer_options(webhook)
+            webhook = None  # nothing is written down
+        else:
+            incoming.body = await _read_body(receive, webhook)
+            call = await _in_thread(receiving.accept, webhook, incoming)
+            answer = await _answer(call, webhook, began, receive)
     except Refused as refused:
         answer, request = refused.answer, refused.request
     except CallerGone:
@@ -77,8 +81,8 @@ async def door(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     # The log is written behind the answer: nobody waits for it.
     took = round((time.monotonic() - began) * 1000)
     try:
-        if call is not None:
-            await _in_thread(call_log.note_answered, call.call_id, answer, took)
+        if call is not None and webhook is not None:
+            await _in_thread(call_log.note_answered, webhook, call.call_id, answer, took)
         elif webhook is not None and incoming is not None and answer is not None:
             await _in_thread(call_log.note_refused, webhook, incoming, answer, request, took)
     except DatabaseError:

@@ -23,12 +23,14 @@ from executions.database import fetch
 from webhooks.incoming import Incoming, Unreadable
 from webhooks.models import MAX_ERROR, Webhook, WebhookCall
 from webhooks.networks import is_inside
+from webhooks.news import announce_call
 from webhooks.shaping import Answer, json_answer
 from webhooks.signatures import SignatureRefused, check_signature, is_same, signature_headers
 from webhooks.starting import start_flow
 
 logger = logging.getLogger("engine.webhooks")
 
+OPTIONS = "OPTIONS"  # asks what may be asked for; no webhook is called by it
 TRIES = 5  # of calls with one key that meet
 
 
@@ -78,9 +80,9 @@ def find_webhook(name: str) -> Webhook:
 
 def check_head(webhook: Webhook, incoming: Incoming) -> None:
     """Raise Refused for a wrong method, a foreign network, or a body that says to be too long."""
-    if incoming.method not in webhook.methods:
-        allowed = ", ".join(webhook.methods)
-        raise Refused(405, "method_not_allowed", f"This webhook is called by {allowed}.", ("Allow", allowed))
+    if incoming.method not in (*webhook.methods, OPTIONS):
+        words = f"This webhook is called by {', '.join(webhook.methods)}."
+        raise Refused(405, "method_not_allowed", words, _allow(webhook))
     if webhook.allowed_networks and not is_inside(incoming.remote_address, webhook.allowed_networks):
         address = incoming.remote_address or "an unknown address"
         raise Refused(
@@ -92,6 +94,15 @@ def check_head(webhook: Webhook, incoming: Incoming) -> None:
     length = incoming.headers.get("content-length", "0")
     if length.isascii() and length.isdecimal() and int(length) > webhook.body_limit_bytes:
         raise too_large(webhook)
+
+
+def answer_options(webhook: Webhook) -> Answer:
+    """Return the answer to somebody who only asks which methods the webhook takes. That is no call: none is logged."""
+    return Answer(200, headers=(_allow(webhook),))
+
+
+def _allow(webhook: Webhook) -> tuple[str, str]:
+    return "Allow", ", ".join([*webhook.methods, OPTIONS])
 
 
 def too_large(webhook: Webhook) -> Refused:
@@ -250,6 +261,7 @@ def _start(webhook: Webhook, call: WebhookCall, request: dict[str, Any]) -> Acce
             execution = start_flow(webhook, request)
             call.execution_id = execution.pk
             call.save(force_insert=True)
+            announce_call(webhook.pk)
     except PermissionRefused as error:
         raise Refused(
             403,

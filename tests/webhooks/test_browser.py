@@ -1,23 +1,35 @@
 """A webhook in a real browser: made in a dialog, enabled, called by the test, and looked at on a phone."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from flows.models import Flow
 from flows.operations import create_flow
 from tests.cast import make_cast
 from tests.pages.test_browser import window  # noqa: F401  (a fixture)
+from tests.webhooks.conftest import call
+from webhooks.models import Webhook
+from webhooks.operations import create_webhook
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def flows(transactional_db: None) -> None:
+def flows(transactional_db: None) -> Flow:
     cast = make_cast()
     script = "def handler(system, this, inputs):\n    return 1\n"
-    create_flow(by=cast.alice, project=cast.workshop, name="Take an order", script=script)
+    return create_flow(by=cast.alice, project=cast.workshop, name="Take an order", script=script)
+
+
+@pytest.fixture
+def orders(flows: Flow) -> Webhook:
+    """A webhook that is there before the browser starts, as its loop forbids more."""
+    return create_webhook(by=flows.created_by, name="orders", flow=flows, is_enabled=True)
 
 
 def test_a_webhook_is_made_enabled_and_called(threads, flows, window):  # noqa: F811
@@ -48,6 +60,27 @@ def test_a_webhook_is_made_enabled_and_called(threads, flows, window):  # noqa: 
     page.get_by_role("dialog").get_by_role("button", name="Deliver again").click()
     expect(page.locator(".toast")).to_contain_text("Delivered again")
     page.get_by_role("link", name="Calls", exact=True).click()
+    expect(page.locator("tr[data-row]")).to_have_count(2)
+    assert alice.unexpected() == []
+
+
+def call_elsewhere(*given: Any, **options: Any) -> Any:
+    """Call the webhook in a thread without the browser's loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call, *given, **options).result(30)
+
+
+def test_the_log_shows_calls_as_they_come(threads, orders, window):  # noqa: F811
+    alice = window()
+    page = alice.page
+    alice.open(reverse("webhook-calls", args=[orders.pk]))
+    expect(page.locator("#rows")).to_contain_text("It has not been called yet")
+    assert call_elsewhere(params={"async": "1"}).status_code == 202
+    expect(page.locator("tr[data-row]")).to_have_count(1, timeout=20_000)
+    expect(page.locator("tr[data-row]")).to_contain_text("202")
+    page.locator("tr[data-row]").hover()  # what is being read does not move away
+    assert call_elsewhere("BREW").status_code == 405
+    page.get_by_role("button", name="There is news").click(timeout=20_000)
     expect(page.locator("tr[data-row]")).to_have_count(2)
     assert alice.unexpected() == []
 

@@ -56,10 +56,21 @@ def test_what_is_not_there_looks_like_what_is_disabled(make: Maker, cast: Cast, 
 
 def test_only_the_methods_it_allows(make: Maker) -> None:
     make(methods=["POST", "GET"])
-    for method in ("PUT", "DELETE", "HEAD", "OPTIONS", "BREW"):
+    for method in ("PUT", "DELETE", "HEAD", "BREW"):
         answer = call(method)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, GET, OPTIONS")
     assert call("GET", params=LATER).status_code == 202
+
+
+def test_options_tell_the_methods_and_start_nothing(make: Maker) -> None:
+    webhook = make(methods=["POST", "GET"], key=KEY)
+    answer = call("OPTIONS")
+    assert (answer.status_code, answer.headers["Allow"], answer.content) == (200, "POST, GET, OPTIONS", b"")
+    assert not any(name.startswith("access-control-") for name in answer.headers)
+    assert not Execution.objects.exists() and not WebhookCall.objects.exists()
+    assert call("OPTIONS", name="nothing").status_code == 404
+    save_webhook(webhook, by=webhook.created_by, allowed_networks=["10.0.0.0/8"])
+    assert call("OPTIONS").status_code == 403
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "GET", "DELETE", "HEAD"])
