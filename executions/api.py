@@ -18,9 +18,9 @@ from rest_framework.response import Response
 from access.permissions import Operation, PermissionRefused, may
 from access.rest import Guarded, StaffOnly
 from executions import operations
+from executions.end_waiting import wait_ended
 from executions.kinds import EXECUTION, PROCESS
 from executions.lifecycle import ENDED
-from executions.live import wait_ended
 from executions.models import Execution
 from executions.reading import read_execution
 from executions.start_body import START_BODY, read_start

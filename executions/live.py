@@ -1,7 +1,7 @@
 """The ear: one thread per web process that hears of changes, reads each changed row once and tells the hub.
 
 Notifications are hints. Every few seconds the ear also looks at the history itself, and after any break it tells
-everyone to ask anew. `wait_ended` lets a view's thread wait for an end without depending on either.
+everyone to ask anew.
 """
 
 import atexit
@@ -21,10 +21,9 @@ from django.db import Error, connection
 from django.db.models import Count
 
 from executions.announce import CHANGED
-from executions.database import fetch
 from executions.hub import hub
 from executions.lease import Lease
-from executions.lifecycle import ENDED, Status
+from executions.lifecycle import Status
 from executions.log_reading import last_numbers, read_lines
 from executions.models import HEARTBEAT_SECONDS, Execution, Process, Transition
 from executions.snapshots import read_rows
@@ -37,7 +36,6 @@ COLLECT_SECONDS = 0.05
 LOOK_SECONDS = 5.0  # the net under the notifications
 RUNNING_SECONDS = 0.5  # the running count is told no more often
 LOG_LINES = 1_000  # sent at once; whoever is further behind asks for the rest
-_FIRST_LOOK = 0.005  # seconds after which a waiting thread looks for itself
 _ROWS_AT_ONCE = 1_000
 _LOOKED_AT = 30_000
 _REMEMBERED = 20_000
@@ -286,32 +284,3 @@ def running_by_project() -> dict[UUID, int]:
 
 
 ear = Ear()  # of this process
-
-
-def wait_ended(execution_id: UUID, timeout: float) -> bool:
-    """Wait in this thread until the execution has ended, for `timeout` seconds at most; tells whether it has."""
-    began = time.monotonic()
-    until = began + timeout
-    event = threading.Event()
-    hub.wait_for(execution_id, event)
-    try:
-        while True:
-            event.clear()
-            if _has_ended(execution_id):
-                return True
-            now = time.monotonic()
-            left = until - now
-            if left <= 0:
-                return False
-            if not connection.in_atomic_block:
-                connection.close()  # waiting threads must not use up the connections
-            # Hosts announce some 50 ms late, all together; a short run is found by looking in growing steps.
-            step = max(_FIRST_LOOK, (now - began) / 4)
-            event.wait(min(left, step, 2.0 if ear.is_hearing else 0.1))
-    finally:
-        hub.wait_no_more(execution_id, event)
-
-
-def _has_ended(execution_id: UUID) -> bool:
-    rows = fetch("SELECT status FROM executions_execution WHERE id = %s", (execution_id,))
-    return not rows or rows[0][0] in ENDED

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from executions import connection_views, control_views, monitor_views, savepoint_views, views
+from executions import connection_views, control_views, log_views, monitor_views, savepoint_views, views
 
 urlpatterns = [
     path("", monitor_views.monitor_page, name="execution-monitor"),
@@ -19,8 +19,8 @@ urlpatterns = [
     path("<uuid:execution_id>/", views.execution_detail, name="execution-detail"),
     path("<uuid:execution_id>/drawer", views.execution_drawer, name="execution-drawer"),
     path("<uuid:execution_id>/children", views.execution_children, name="execution-children"),
-    path("<uuid:execution_id>/log", views.execution_log, name="execution-log"),
-    path("<uuid:execution_id>/log.txt", views.execution_log_text, name="execution-log-text"),
+    path("<uuid:execution_id>/log", log_views.execution_log, name="execution-log"),
+    path("<uuid:execution_id>/log.txt", log_views.execution_log_text, name="execution-log-text"),
     path(
         "<uuid:execution_id>/savepoints/<int:number>",
         savepoint_views.savepoint_value,
@@ -32,9 +32,9 @@ urlpatterns = [
     path("<uuid:execution_id>/savepoints/fork", savepoint_views.execution_fork, name="execution-fork"),
     path("<uuid:execution_id>/pause", control_views.execution_pause, name="execution-pause"),
     path("<uuid:execution_id>/resume", control_views.execution_resume, name="execution-resume"),
-    path("<uuid:execution_id>/cancel", views.execution_cancel, name="execution-cancel"),
-    path("<uuid:execution_id>/rerun", views.execution_rerun, name="execution-rerun"),
-    path("<uuid:execution_id>/run", views.execution_run, name="execution-run"),
-    path("<uuid:execution_id>/delete", views.execution_delete, name="execution-delete"),
-    path("<uuid:execution_id>/restore", views.execution_restore, name="execution-restore"),
+    path("<uuid:execution_id>/cancel", control_views.execution_cancel, name="execution-cancel"),
+    path("<uuid:execution_id>/rerun", control_views.execution_rerun, name="execution-rerun"),
+    path("<uuid:execution_id>/run", control_views.execution_run, name="execution-run"),
+    path("<uuid:execution_id>/delete", control_views.execution_delete, name="execution-delete"),
+    path("<uuid:execution_id>/restore", control_views.execution_restore, name="execution-restore"),
 ]

@@ -1,5 +1,6 @@
-"""Pages of one execution: header, tabs, log, children, and the buttons that cancel, rerun, run and delete it.
+"""Pages of one execution: its header, its tabs and the rows of its children.
 
+Its buttons stand in `executions.control_views`, the tabs with a life of their own in `log_views` and `savepoint_views`.
 A request with `X-Live` gets the parts of the page that change, to be put in place.
 """
 
@@ -7,22 +8,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from access.identities import name_of
 from access.models import Role
-from access.pages import json_error, page, visible_or_404, words_of
+from access.pages import json_error, page, visible_or_404
 from access.permissions import Operation, may, visible
-from executions import log_reading, operations, savepoint_views
+from executions import log_reading, log_views, savepoint_views
 from executions.excerpts import excerpt, failing_line, script_lines
 from executions.lifecycle import ENDED, Reason, Status
-from executions.models import Execution, LogLine, Transition
+from executions.models import Execution, Transition
 from executions.panels import draw_panels
 from executions.retention import expiry_of
 from executions.snapshots import one_line, read_rows
@@ -190,15 +189,6 @@ def _last_interruption(execution: Execution) -> tuple[str, datetime] | None:
     return (str(Reason(found[0]).label), found[1]) if found else None
 
 
-def _log(request: HttpRequest, execution: Execution) -> dict[str, Any]:
-    return {
-        "log_last": log_reading.last_number(execution.pk),
-        "levels": LogLine.Level.choices,
-        "streams": (("log", "this.log"), ("stdout", "stdout"), ("stderr", "stderr"), ("engine", "Engine")),
-        "piece": log_reading.PIECE,
-    }
-
-
 def _children(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     return _read_children(request, execution.pk, None) | {"depth": 0}
 
@@ -236,16 +226,13 @@ _READ_TAB = {
     "overview": _overview,
     "inputs": lambda request, execution: {},
     "output": lambda request, execution: {},
-    "log": _log,
+    "log": log_views.read_tab,
     "children": _children,
     "timeline": _timeline,
     "savepoints": savepoint_views.read_tab,
     "transitions": _transitions,
     "script": _script,
 }
-
-
-# -- Pieces that scripts of ours ask for ------------------------------------------------------------------
 
 
 @require_GET
@@ -273,108 +260,3 @@ def _read_children(request: HttpRequest, execution_id: UUID, after: UUID | None)
         "has_more": len(rows) > CHILDREN_AT_ONCE,
         "execution_id": execution_id,
     }
-
-
-@require_GET
-@page
-def execution_log(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Answer log lines behind `after`, those that fit `level`, `stream` and `q`, and the last line's number."""
-    execution = visible_or_404(request, Execution.objects.only("id", "status"), execution_id)
-    given = request.GET
-    try:
-        after = max(0, int(given.get("after", "0")))
-        limit = min(1_000, max(1, int(given.get("limit", str(log_reading.PIECE)))))
-    except ValueError:
-        return json_error("input_invalid", "Give whole numbers in `after` and `limit`.", 400)
-    lines = log_reading.read_lines(
-        execution.pk,
-        min(after, 2**31 - 1),
-        limit,
-        level=given.get("level", ""),
-        stream=given.get("stream", ""),
-        text=given.get("q", "").replace("\0", "")[:200],
-    )
-    return JsonResponse(
-        {"lines": lines, "last": log_reading.last_number(execution.pk), "is_whole": len(lines) < limit}
-    )
-
-
-@require_GET
-@page
-def execution_log_text(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Give the whole log as a file."""
-    execution = visible_or_404(request, Execution.objects.only("id", "name"), execution_id)
-    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in execution.name)
-    disposition = f'attachment; filename="{name.encode("ascii", "replace").decode().replace("?", "-")}.log"'
-    text = log_reading.as_text(execution.pk)
-    return HttpResponse(
-        text, content_type="text/plain; charset=utf-8", headers={"Content-Disposition": disposition}
-    )
-
-
-# -- Buttons ----------------------------------------------------------------------------------------------
-
-
-@require_POST
-@page
-def execution_cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Ask for its end, and for that of the children that belong to it."""
-    execution = _find(request, execution_id)
-    try:
-        operations.cancel_execution(execution, by=request.user)
-        messages.success(
-            request, f"“{execution.name}” is being cancelled." if not execution.is_ended else "Cancelled."
-        )
-    except operations.AlreadyEnded:
-        messages.info(request, "It had ended already; nothing was cancelled.")
-    return redirect("execution-detail", execution_id)
-
-
-@require_POST
-@page
-def execution_rerun(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Start another one like it, on the flow's present script, and open it."""
-    execution = _find(request, execution_id)
-    try:
-        again = operations.rerun_execution(execution, by=request.user, origin=Execution.Origin.USER)
-    except ValidationError as error:
-        messages.error(request, f"It was not run again. {words_of(error)}")
-        return redirect("execution-detail", execution_id)
-    return redirect("execution-detail", again.pk)
-
-
-@require_POST
-@page
-def execution_run(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Start an execution that was only written down."""
-    execution = _find(request, execution_id)
-    try:
-        operations.run_execution(execution, by=request.user)
-    except operations.NotRunnable as error:
-        messages.info(request, str(error))
-    return redirect("execution-detail", execution_id)
-
-
-@require_POST
-@page
-def execution_delete(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Put it into the trash, with a way back."""
-    execution = _find(request, execution_id)
-    try:
-        operations.trash_execution(execution, by=request.user)
-    except operations.StillAlive as error:
-        messages.error(request, str(error))
-        return redirect("execution-detail", execution_id)
-    undo = reverse("execution-restore", args=[execution_id])
-    messages.success(request, f"Moved “{execution.name}” to the trash.", extra_tags=f"undo:{undo}")
-    return redirect("execution-monitor")
-
-
-@require_POST
-@page
-def execution_restore(request: HttpRequest, execution_id: UUID) -> HttpResponse:
-    """Take it out of the trash and open it."""
-    execution = _find(request, execution_id)
-    operations.restore_execution(execution, by=request.user)
-    messages.success(request, f"Restored “{execution.name}”.")
-    return redirect("execution-detail", execution_id)

@@ -14,6 +14,7 @@ from executions import consumers, hub, live, moves
 from executions.announce import CHANGED, Collected, announce_log
 from executions.consumers import in_thread
 from executions.database import fetch
+from executions.end_waiting import wait_ended
 from executions.lifecycle import Status
 from executions.log import LogCounter, write_lines
 from executions.models import Execution, Process
@@ -331,7 +332,7 @@ def test_waiting_for_an_end(cast: Cast, start: Starter) -> None:
     live.ear.start()
     execution = start()
     began = time.monotonic()
-    assert not live.wait_ended(execution.pk, 0.3)
+    assert not wait_ended(execution.pk, 0.3)
     assert 0.25 < time.monotonic() - began < 5
 
     def end_soon() -> None:
@@ -341,6 +342,6 @@ def test_waiting_for_an_end(cast: Cast, start: Starter) -> None:
 
     thread = threading.Thread(target=end_soon)
     thread.start()
-    assert live.wait_ended(execution.pk, 20)
+    assert wait_ended(execution.pk, 20)
     thread.join()
-    assert live.wait_ended(execution.pk, 0), "one that has ended is not waited for"
+    assert wait_ended(execution.pk, 0), "one that has ended is not waited for"
