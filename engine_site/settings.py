@@ -170,7 +170,6 @@ Q_CLUSTER = {
     "retry": 2**30,
     "timeout": None,
     "recycle": 10**9,
-    "guard_cycle": 0.1,
     "bulk": 16,
     "catch_up": False,
     "poll": 0,  # our broker rests by itself; a sleep here would hold up what it has just claimed

@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from typing import Any
 
 from django import db
@@ -18,6 +19,7 @@ from django_q import cluster as q_cluster
 from django_q.conf import Conf
 from django_q.monitor import monitor
 from django_q.pusher import pusher
+from django_q.status import Stat
 from django_q.worker import worker
 
 from executions import doorbell, host
@@ -74,6 +76,17 @@ class Sentinel(q_cluster.Sentinel):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command says when to stop
         self.event_out = doorbell.Flag()
         super().start()
+
+    def guard(self) -> None:
+        """Sleep until one of the processes dies or the end is asked for, where django-q2 looks every so often."""
+        self.start_event.set()
+        Stat(self).save()
+        processes = [*self.pool, self.monitor, self.pusher]
+        wait([self.stop_event, *(each.sentinel for each in processes)])
+        for each in processes:
+            if not each.is_alive():
+                self.reincarnate(each)
+        self.stop()
 
     def spawn_process(self, target: Callable[..., None], *args: Any) -> Any:
         process = q_cluster.get_mp_context().Process(

@@ -17,6 +17,9 @@ class _Counter:
         self._counter = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         weakref.finalize(self, os.close, self._counter)
 
+    def fileno(self) -> int:
+        return self._counter
+
 
 class Flag(_Counter):
     """Stands in for `multiprocessing.Event`, whose `set` waits for ever for a sleeper that was killed."""
@@ -25,10 +28,7 @@ class Flag(_Counter):
         os.eventfd_write(self._counter, 1)
 
     def is_set(self) -> bool:
-        return self.wait(0)
-
-    def wait(self, seconds: float | None = None) -> bool:
-        return bool(select.select([self._counter], [], [], seconds)[0])
+        return bool(select.select([self._counter], [], [], 0)[0])
 
 
 class Doorbell(_Counter):
@@ -37,9 +37,6 @@ class Doorbell(_Counter):
     def __init__(self) -> None:
         super().__init__()
         self._host_id = multiprocessing.get_context("fork").Value("q", 0, lock=False)
-
-    def fileno(self) -> int:
-        return self._counter
 
     def ring(self) -> None:
         os.eventfd_write(self._counter, 1)
