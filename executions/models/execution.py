@@ -1,4 +1,4 @@
-"""Tables of one run: the execution (queue, timer and truth in one row), its history, log, waits and processes.
+"""The execution: queue, timer and truth in one row; and how people last ran a flow by hand.
 
 Status is written in `executions.moves` only; rules about several rows are in `executions.operations`.
 """
@@ -15,49 +15,12 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from executions.lifecycle import ALIVE, DUE, ENDED, WAITING, Reason, Status
+from executions.models.engine import Process
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH, RecordQuerySet
 
 # What the engine itself carries out when its time comes, without a host: see `executions.timers`.
 TIMED = Q(type="SCHEDULE", script=None)
-HEARTBEAT_SECONDS = 4
-FROZEN_AFTER_SECONDS = 15
-
-
-class Process(models.Model):
-    """One of our operating-system processes. A host's row is its lease: it lives while it holds the row's
-    advisory lock (see `executions.lease`) and keeps its heartbeat fresh."""
-
-    class Role(models.TextChoices):
-        WEB = "web", "Web"
-        WORKER = "worker", "Worker"  # the cluster around one host: claims for it and restarts with it
-        HOST = "host", "Host"  # supervises flow processes
-
-    id = models.BigAutoField(primary_key=True)
-    role = models.CharField(max_length=16, choices=Role)
-    pid = models.IntegerField()
-    machine = models.CharField(max_length=255)
-    slots = models.PositiveIntegerField(default=0)
-    # What it may run besides without a process: connections and the like.
-    connections = models.PositiveIntegerField(default=0, db_default=0)
-    isolation = models.JSONField(default=list, blank=True)
-    started_at = models.DateTimeField(default=timezone.now)
-    heartbeat_at = models.DateTimeField(default=timezone.now)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name_plural = "processes"
-        indexes = [
-            models.Index(fields=["role"], name="process_alive", condition=Q(ended_at=None)),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.role} {self.pid} on {self.machine}"
-
-    @property
-    def is_alive(self) -> bool:
-        fresh = timezone.now() - timedelta(seconds=FROZEN_AFTER_SECONDS)
-        return self.ended_at is None and self.heartbeat_at > fresh
 
 
 class SavepointRetention(models.TextChoices):
@@ -300,189 +263,6 @@ class Execution(models.Model):
         if self.started_at is None:
             return None
         return (self.ended_at or now or timezone.now()) - self.started_at
-
-
-class Transition(models.Model):
-    """One change of an execution's status, kept with it: history, and the means to catch up on missed news."""
-
-    id = models.BigAutoField(primary_key=True)
-    execution = models.ForeignKey(Execution, models.CASCADE, related_name="transitions", db_index=False)
-    old = models.CharField(max_length=24, blank=True)
-    new = models.CharField(max_length=24)
-    reason = models.CharField(max_length=24, blank=True, default="")
-    version = models.PositiveIntegerField()
-    attempt = models.PositiveIntegerField(default=0)
-    at = models.DateTimeField()
-
-    class Meta:
-        indexes = [models.Index(fields=["execution", "version"], name="transition_of_execution")]
-
-    def __str__(self) -> str:
-        return f"{self.old or '·'} → {self.new}"
-
-
-class LogLine(models.Model):
-    """One line an execution wrote. Numbers run 1..n without a gap."""
-
-    class Level(models.TextChoices):
-        INFO = "info", "Info"
-        WARNING = "warning", "Warning"
-        ERROR = "error", "Error"
-
-    id = models.BigAutoField(primary_key=True)
-    execution = models.ForeignKey(
-        Execution, models.CASCADE, related_name="log_lines", db_index=False, db_constraint=False
-    )
-    number = models.PositiveIntegerField()
-    # Its number as the script counts: a resumed script does not write these again. Null on lines of others.
-    seq = models.PositiveIntegerField(null=True)
-    at = models.DateTimeField()
-    level = models.CharField(max_length=8, choices=Level, default=Level.INFO)
-    stream = models.CharField(max_length=8, default="log")  # log, stdout, stderr, engine
-    text = models.TextField(blank=True, default="")
-    data = models.JSONField(null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="log_line_unique")]
-
-    def __str__(self) -> str:
-        return f"{self.number}: {self.text[:80]}"
-
-
-class Wait(models.Model):
-    """`waiter` waits for `target` to end. Rows go when the target ends or the wait is over."""
-
-    id = models.BigAutoField(primary_key=True)
-    waiter = models.ForeignKey(Execution, models.CASCADE, related_name="waits", db_constraint=False)
-    target = models.ForeignKey(Execution, models.CASCADE, related_name="waiters", db_constraint=False)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["waiter", "target"], name="wait_unique")]
-
-    def __str__(self) -> str:
-        return f"{self.waiter_id} waits for {self.target_id}"
-
-
-class Lock(models.Model):
-    """An execution's place at the lock of a setting: it holds the lock (`since` is set) or queues for it."""
-
-    id = models.BigAutoField(primary_key=True)  # the order of the queue
-    setting = models.ForeignKey("projects.Setting", models.PROTECT, related_name="locks", db_index=False)
-    execution = models.ForeignKey(
-        Execution, models.CASCADE, related_name="locks", db_index=False, db_constraint=False
-    )
-    depth = models.PositiveIntegerField(default=1)  # how often it must be released
-    at = models.DateTimeField(default=timezone.now)
-    since = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["execution", "setting"], name="lock_unique"),
-            models.UniqueConstraint(
-                fields=["setting"], condition=Q(since__isnull=False), name="lock_holder_unique"
-            ),
-        ]
-        indexes = [models.Index(fields=["setting", "id"], name="lock_queue")]
-
-    def __str__(self) -> str:
-        return f"{self.execution_id} {'holds' if self.since else 'queues for'} {self.setting_id}"
-
-
-class Payload(models.Model):
-    """A large recorded value, stored once under the SHA-256 of its JSON however often it is recorded."""
-
-    sha256 = models.CharField(primary_key=True, max_length=64)
-    value = models.JSONField()
-
-    def __str__(self) -> str:
-        return self.sha256[:12]
-
-
-class Savepoint(models.Model):
-    """One answered call of an execution: what a replay answers again instead of doing it twice."""
-
-    id = models.BigAutoField(primary_key=True)
-    execution = models.ForeignKey(
-        Execution, models.CASCADE, related_name="savepoints", db_index=False, db_constraint=False
-    )
-    number = models.PositiveIntegerField()  # 1.. in the order of the calls
-    attempt = models.PositiveIntegerField()
-    call = models.CharField(max_length=64)
-    digest = models.CharField(max_length=32, blank=True, default="")  # of the arguments
-    line = models.PositiveIntegerField(null=True)
-    name = models.CharField(max_length=NAME_LENGTH, null=True)  # given by `this.save_dump(name)`
-    is_pending = models.BooleanField(default=False)  # not answered yet: `value` says what is waited for
-    value = models.JSONField(null=True)
-    payload = models.ForeignKey(Payload, models.PROTECT, null=True, related_name="+", db_index=False)
-    error = models.JSONField(null=True)
-    seen = models.JSONField(null=True)  # readings of the clock since the call before
-    log_seq = models.PositiveIntegerField(default=0)  # how far the script's log had come
-    at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["execution", "number"], name="savepoint_unique")]
-        indexes = [
-            # Whether anybody still needs a payload.
-            models.Index(fields=["payload"], name="savepoint_of_payload", condition=Q(payload__isnull=False)),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.number}: {self.call}"
-
-
-class Maintenance(models.Model):
-    """While its one row is here, no worker takes on or resumes executions."""
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    started_at = models.DateTimeField(default=timezone.now)
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    note = models.CharField(max_length=200, blank=True, default="")
-
-    class Meta:
-        verbose_name_plural = "maintenance"
-
-    def __str__(self) -> str:
-        return f"maintenance since {self.started_at:%Y-%m-%d %H:%M}"
-
-
-class Housework(models.Model):
-    """When a job of `executions.housekeeping` is due next, and what it did last."""
-
-    name = models.CharField(primary_key=True, max_length=32)
-    next_at = models.DateTimeField()
-    ran_at = models.DateTimeField(null=True)
-    took_seconds = models.FloatField(null=True)
-    done = models.PositiveIntegerField(default=0)  # what it dealt with in its last run
-    note = models.TextField(blank=True, default="")
-
-    class Meta:
-        verbose_name_plural = "housework"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class HourCount(models.Model):
-    """How many executions of a project that were created in one hour came to this status.
-
-    `counted` are those that were there at the last count, `removed` those deleted since; charts show both.
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    project = models.ForeignKey("projects.Project", models.CASCADE, related_name="+", db_index=False)
-    hour = models.DateTimeField()
-    status = models.CharField(max_length=24, blank=True)  # empty for all that have not ended
-    counted = models.PositiveIntegerField(default=0)
-    removed = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["project", "hour", "status"], name="hour_count_unique")
-        ]
-        indexes = [models.Index(fields=["hour"], name="hour_count_hour")]
-
-    def __str__(self) -> str:
-        return f"{self.status or 'alive'} at {self.hour:%Y-%m-%d %H:%M}: {self.counted + self.removed}"
 
 
 class RunChoice(models.Model):
