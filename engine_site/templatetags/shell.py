@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from access.permissions import Operation, may, may_anywhere, may_in_project, visible
+from connectors.models import Connector
 from connectors.types import MODULES, type_of
 from executions.lifecycle import Status
 from executions.models import Execution, Maintenance
@@ -20,11 +21,14 @@ from executions.pausing import maintenance
 from inbox.operations import read_bell
 from projects.models import Project
 from records.templatetags.ui import icon
+from schedules.models import Schedule
+from webhooks.models import Webhook
 
 register = template.Library()
 
 PROJECTS_SHOWN = 30
 COUNTED_RUNNING = 1000
+PARTS_SHOWN = 8  # of each type, on the page of a project
 
 
 @register.simple_tag(takes_context=True)
@@ -78,6 +82,19 @@ def project_control(context: Context, project: Project) -> dict[str, object]:
         may_resume=Exists(alive.filter(paused)),
     )
     return dict(offered.get(pk=project.pk))
+
+
+@register.simple_tag(takes_context=True)
+def project_parts(context: Context, project: Project) -> dict[str, list[Any]]:
+    """Return the first schedules, webhooks and connectors of the project that the person may see, by name."""
+    schedules = Schedule.objects.select_related("flow").defer("flow__script", "flow__input_schema")
+    webhooks = Webhook.objects.select_related("flow").defer("flow__script", "flow__input_schema", "sealed")
+    connectors = Connector.objects.only("id", "name", "connector_type")
+    found: dict[str, Any] = {"schedules": schedules, "webhooks": webhooks, "connectors": connectors}
+    for name, rows in found.items():
+        mine = visible(context["request"].user, rows.filter(project=project, deleted_at=None))
+        found[name] = list(mine.order_by("name")[:PARTS_SHOWN])
+    return found
 
 
 @register.simple_tag(takes_context=True)

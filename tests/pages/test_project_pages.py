@@ -4,7 +4,11 @@ import pytest
 from django.urls import reverse
 
 from access.models import IdentityRole
+from connectors.operations import create_connector
 from projects.models import Project
+from schedules.operations import create_schedule
+from schedules.scheduler_operations import create_scheduler
+from webhooks.operations import create_webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +29,7 @@ def test_a_project_page_shows_flows_executions_and_members(
 ):
     execution = start(flow)
     client = browser_of(cast.carol)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(19):
         text = client.get(reverse("project-detail", args=[cast.workshop.pk])).text
     assert flow.name in text and str(execution.pk) in text
     assert all(name in text for name in ("alice", "bob", "carol"))
@@ -109,3 +113,39 @@ def test_others_may_not_touch_members(cast, browser_of):
 def test_who_removes_himself_is_led_out(cast, browser_of):
     address = reverse("project-member-remove", args=[cast.workshop.pk, cast.alice.pk])
     assert browser_of(cast.alice).post(address)["Location"] == reverse("project-list")
+
+
+def test_a_project_page_shows_what_starts_flows_and_what_they_use(cast, browser_of, flow):
+    address = reverse("project-detail", args=[cast.workshop.pk])
+    assert browser_of(cast.carol).get(address).text.count("None here.") == 3
+    scheduler = create_scheduler(by=cast.root, name="Daily", built_in="daily", project=cast.workshop)
+    made = {
+        "schedule": [
+            create_schedule(
+                by=cast.root,
+                name=f"each {n}",
+                flow=flow,
+                scheduler=scheduler,
+                configuration={"time": "08:30"},
+            )
+            for n in range(9)
+        ],
+        "webhook": [create_webhook(by=cast.alice, name=f"orders {n}", flow=flow) for n in range(2)],
+        "connector": [
+            create_connector(
+                by=cast.alice,
+                name="shop",
+                project=cast.workshop,
+                connector_type="REST",
+                value={"url": "http://127.0.0.1/"},
+            )
+        ],
+    }
+    text = browser_of(cast.carol).get(address).text
+    for name, records in made.items():
+        shown = [each for each in records if reverse(f"{name}-detail", args=[each.pk]) in text]
+        assert len(shown) == min(len(records), 8)
+        assert f"{reverse(f'{name}-list')}?project={cast.workshop.pk}" in text
+    assert "None here." not in text
+    elsewhere = browser_of(cast.root).get(reverse("project-detail", args=[cast.attic.pk])).text
+    assert elsewhere.count("None here.") == 3
