@@ -42,7 +42,6 @@ DUE = (
     Status.WAITING_FOR_MESSAGE,
     Status.WAITING_FOR_LOCK,
 )
-NOT_STARTED = frozenset({Status.CREATED, Status.SCHEDULED, Status.QUEUED})
 ALIVE = frozenset(Status) - ENDED
 
 
