@@ -4,17 +4,19 @@
 and wait at a gate until the tables are there. Watching over them afterwards is `supervisor.py`.
 """
 
+import multiprocessing
 import os
 import socket
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 from engine_site import prepared
 from engine_site.apps import GATE
 from engine_site.console import Console
 from engine_site.environment import CLONE, Environment
 from engine_site.postgres_files import DatabaseNotStarted
-from engine_site.supervisor import Part, Supervisor, listen
+from engine_site.supervisor import Part, Supervisor, die_with, listen
 
 PLACEHOLDERS = {"0.0.0.0": "localhost", "127.0.0.1": "localhost", "::": "localhost"}
 
@@ -33,7 +35,7 @@ def launch(environment: Environment) -> None:
         password = None
         if is_new or not prepared.is_prepared(environment):
             prepared.forget(environment)
-            password = prepare(environment, console)
+            password = prepare_aside(environment)
             prepared.remember(environment)
         # Only the first start waits: whoever starts again finds the tables there.
         for part in supervisor.parts:
@@ -68,7 +70,14 @@ def parts(environment: Environment, web: socket.socket, gate: int) -> list[Part]
     ]
 
 
-def prepare(environment: Environment, console: Console) -> str | None:
+def prepare_aside(environment: Environment) -> str | None:
+    """Prepare in a process that ends with it: the supervisor never loads Django, and stays small."""
+    ending = die_with(os.getpid())
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork"), initializer=ending) as aside:
+        return aside.submit(prepare, environment).result()
+
+
+def prepare(environment: Environment) -> str | None:
     """Make the database and the files ready; return the first user's password if it was just invented."""
     import django
 
@@ -77,6 +86,7 @@ def prepare(environment: Environment, console: Console) -> str | None:
 
     from engine_site import preparation
 
+    console = Console(environment.log_format, sys.stdout)
     try:
         began = time.monotonic()
         applied = preparation.apply_migrations()

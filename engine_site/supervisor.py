@@ -82,7 +82,7 @@ class Part:
             pass_fds=self.sockets,
             # Ctrl-C in the terminal reaches us alone, and we stop the parts in order.
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=die_with(os.getpid()),
         )
 
     def send(self, order: int) -> None:
@@ -90,7 +90,9 @@ class Part:
             self.process.send_signal(order)
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
+    """Return what a new process does first, so that it is killed when its parent ends."""
+
     def arrange() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
