@@ -1,13 +1,15 @@
 """Pause and resume in every state, for trees, projects and all: on the tables, then once with real workers."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from executions import hosting, moves
-from executions.lifecycle import Status
+from executions.lifecycle import ENDED, Status
 from executions.models import Execution
 from executions.operations import AlreadyEnded, cancel_executions
 from executions.pausing import (
@@ -368,3 +370,28 @@ def test_a_real_tree_is_paused_while_it_runs(stage: Stage, strikes: Strikes) -> 
     resume_execution(execution, by=stage.cast.root)
     assert stage.ended(execution).output_value == {"done": True}
     assert stage.log(made) == [str(n) for n in range(30)]
+
+
+@pytest.mark.process
+def test_maintenance_of_real_workers(stage: Stage, strikes: Strikes) -> None:
+    """Nothing begins or goes on, also after their deaths, and everything does when it is over."""
+    parent = stage.start("this.script('def handler(s, t):\\n    t.log(1)\\n    t.sleep(1)')\nreturn 1")
+    asleep = stage.start("this.sleep(2)\nreturn 2")
+    stage.in_status(parent, Status.WAITING_FOR_DEPENDENCY)
+    stage.in_status(asleep, Status.SLEEPING)
+    start_maintenance(by=stage.cast.root)
+    try:
+        queued = stage.start("return 3")
+        for worker in strikes.fleet.workers:
+            worker.kill("host")
+        tree = Execution.objects.filter(Q(root_id=parent.pk) | Q(pk__in=[parent.pk, asleep.pk, queued.pk]))
+        wait_until(lambda: not tree.exclude(host=None).exists(), "the dead hosts' executions were let go")
+        later = timezone.now() + timedelta(seconds=3)
+        wait_until(lambda: timezone.now() > later, "all of them could have gone on")
+        assert not tree.filter(Q(status=Status.RUNNING) | Q(status__in=ENDED)).exists()
+    finally:
+        end_maintenance(by=stage.cast.root)
+    stage.ended(parent, asleep, queued)
+    for execution, value in ((parent, 1), (asleep, 2), (queued, 3)):
+        execution.refresh_from_db()
+        assert (execution.status, execution.output_value) == (Status.ENDED_SUCCESS, value), execution.message
