@@ -4,7 +4,6 @@
 root the server runs under an unprivileged account that keeps no right of root's.
 """
 
-import ctypes
 import fcntl
 import hashlib
 import os
@@ -13,7 +12,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +22,7 @@ from urllib.parse import quote
 import psycopg
 
 from engine_site import postgres_files as files
+from engine_site.children import die_with
 from engine_site.environment import make_data_folder, stored_secret
 from engine_site.postgres_files import DatabaseNotStarted
 
@@ -30,9 +30,6 @@ LONGEST_SOCKET_PATH = 107
 SOCKET_NAME = ".s.PGSQL.5432"
 START_SECONDS = 300.0  # replaying the log after a crash may take its time
 LARGEST_LOG = 5_000_000
-PR_SET_PDEATHSIG = 1
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FolderTaken(DatabaseNotStarted):
@@ -201,7 +198,7 @@ class EmbeddedPostgres:
                 env=files.clean_environment(),
                 # Ctrl-C in the terminal is for the supervisor, which stops the server last.
                 start_new_session=True,
-                preexec_fn=_die_with(os.getpid()),
+                preexec_fn=die_with(os.getpid(), signal.SIGINT),  # a fast shutdown
                 **account.as_arguments(),
             )
         self._await_ready(self.process)
@@ -318,14 +315,3 @@ def _short_name(folder: Path) -> Path:
             link.unlink()
             link.symlink_to(folder)
     return link
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """Return what a child runs before its program: it will get SIGINT, a fast shutdown, when we die."""
-
-    def arrange() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange

@@ -6,6 +6,7 @@ and wait at a gate until the tables are there. Watching over them afterwards is 
 
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import time
@@ -13,10 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 from engine_site import prepared
 from engine_site.apps import GATE
+from engine_site.children import Part, die_with
 from engine_site.console import Console
 from engine_site.environment import CLONE, Environment
 from engine_site.postgres_files import DatabaseNotStarted
-from engine_site.supervisor import Part, Supervisor, die_with, listen
+from engine_site.supervisor import Supervisor, listen
 
 PLACEHOLDERS = {"0.0.0.0": "localhost", "127.0.0.1": "localhost", "::": "localhost"}
 
@@ -72,7 +74,7 @@ def parts(environment: Environment, web: socket.socket, gate: int) -> list[Part]
 
 def prepare_aside(environment: Environment) -> str | None:
     """Prepare in a process that ends with it: the supervisor never loads Django, and stays small."""
-    ending = die_with(os.getpid())
+    ending = die_with(os.getpid(), signal.SIGKILL)
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork"), initializer=ending) as aside:
         return aside.submit(prepare, environment).result()
 

@@ -4,101 +4,28 @@
 everything in order. It knows no Django, and leaves what the parts need to `preparation.py`.
 """
 
-import ctypes
 import http.client
 import json
 import os
 import selectors
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import IO, Any
 
+from engine_site.children import BackOff, Part, describe_end
 from engine_site.console import Console
 from engine_site.embedded_postgres import EmbeddedPostgres
-from engine_site.environment import CLONE, CannotStart, Environment
+from engine_site.environment import CannotStart, Environment
 from engine_site.postgres_files import DatabaseNotStarted
 
-PR_SET_PDEATHSIG = 1
 WEB_GRACE_SECONDS = 4.0
 WORKER_GRACE_SECONDS = 10.0
 READY_SECONDS = 60.0
-FIRST_BACK_OFF_SECONDS = 0.1
-LONGEST_BACK_OFF_SECONDS = 10.0
-CALM_SECONDS = 60.0  # a part that ran this long has recovered
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class PortTaken(CannotStart):
     """The address to listen on is not to be had; the message says how to mend it."""
-
-
-@dataclass
-class BackOff:
-    """How long to wait before the next restart: ever longer, until a calm time has passed."""
-
-    seconds: float = 0.0
-    restarted_at: float = field(default_factory=time.monotonic)
-
-    def next_wait(self) -> float:
-        """Return the seconds to wait now."""
-        if time.monotonic() - self.restarted_at > CALM_SECONDS:
-            self.seconds = 0.0
-        self.seconds = min(LONGEST_BACK_OFF_SECONDS, max(FIRST_BACK_OFF_SECONDS, self.seconds * 2))
-        self.restarted_at = time.monotonic() + self.seconds
-        return self.seconds
-
-
-@dataclass
-class Part:
-    """One process of ours, how to start it, and how it fares."""
-
-    name: str
-    command: list[str]
-    variables: dict[str, str]
-    sockets: tuple[int, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
-    start_at: float | None = None
-    back_off: BackOff = field(default_factory=BackOff)
-    unfinished_line: bytes = b""
-
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def start(self) -> None:
-        """Start the process; it dies with us, however we die."""
-        self.start_at = None
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=CLONE,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | self.variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=self.sockets,
-            # Ctrl-C in the terminal reaches us alone, and we stop the parts in order.
-            start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
-        )
-
-    def send(self, order: int) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(order)
-
-
-def die_with(parent: int) -> Callable[[], None]:
-    """Return what a new process does first, so that it is killed when its parent ends."""
-
-    def arrange() -> None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return arrange
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -338,13 +265,3 @@ class Supervisor:
             part.send(signal.SIGKILL)
         if self.database is not None:
             self.database.stop(at_once=True)
-
-
-def describe_end(code: int) -> str:
-    """Say in words how a process ended."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"

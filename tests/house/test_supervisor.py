@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from engine_site.children import LONGEST_BACK_OFF_SECONDS, BackOff, Part, describe_end
 from engine_site.console import Console
 from engine_site.environment import read_environment
-from engine_site.supervisor import (
-    LONGEST_BACK_OFF_SECONDS,
-    BackOff,
-    Part,
-    PortTaken,
-    Supervisor,
-    describe_end,
-    listen,
-)
+from engine_site.supervisor import PortTaken, Supervisor, listen
 
 
 def test_patience_grows_and_is_forgotten_after_a_calm_time() -> None:
