@@ -8,6 +8,7 @@ from access import audit
 from executions import hour_counts, masks, retention
 from executions.housekeeping import Done, Job, Turn, offer_jobs
 from executions.models import Execution
+from executions.unused_scripts import remove_scripts
 from records import configuration
 from records.kinds import all_kinds
 from records.purging import StillNeeded, TooMuchAtOnce, remove
@@ -80,6 +81,7 @@ offer_jobs(
     Job("retention", 300, "Removes executions that are kept no longer.", remove_expired),
     Job("trash", 3600, "Deletes other records that are long in the trash for good.", empty_trash),
     Job("payloads", 6 * 3600, "Removes large recorded values that no savepoint needs.", remove_payloads),
+    Job("scripts", 6 * 3600, "Removes script texts that nothing refers to any more.", remove_scripts),
     Job("secret uses", 6 * 3600, "Forgets which secrets removed executions used.", forget_uses),
     Job(hour_counts.JOB, 60, "Counts the executions of past hours, for charts.", count_hours),
 )

@@ -12,6 +12,7 @@ from uuid import UUID
 from executions.announce import announce, announce_ready, announce_start
 from executions.database import fetch, jsonb
 from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
+from flows.models import PIN
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,7 @@ def move(
 
 
 # A script is stored with the first execution that runs it.
-_PIN = (
-    "script AS (INSERT INTO flows_script (sha256, text, created_at)"
-    " VALUES (%(script_id)s, %(script_text)s, now()) ON CONFLICT DO NOTHING), "
-)
+_PIN = PIN.format(sha256="%(script_id)s::varchar", text="%(script_text)s::text") + ", "
 
 _CREATE = """
 WITH {pin} made AS (

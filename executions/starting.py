@@ -162,6 +162,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     elif script_hash is None and not connector_type and not start.is_schedule:
         script_text = _script_text(start)
         script_hash = Script.digest(script_text)
+    elif script_hash and start.script:  # of another execution, which may be removed meanwhile
+        script_text = start.script
     if start.is_paused and not start.run:
         raise ValidationError(
             {"is_paused": "Give is_paused=true or run=false, not both: neither lets it begin."}

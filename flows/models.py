@@ -11,6 +11,15 @@ from projects.models import ProjectRecord
 from projects.retention import RetentionField
 from records.models import unique_name
 
+# Stores a text unless it is there already; then its row is locked, so that nobody removes it before the transaction
+# that needs it is committed (`executions.unused_scripts`). Two CTEs; {sha256} and {text} are typed parameters.
+PIN = """
+kept AS (SELECT 1 FROM flows_script WHERE sha256 = {sha256} FOR KEY SHARE),
+script AS (
+    INSERT INTO flows_script (sha256, text, created_at)
+    SELECT {sha256}, {text}, now() WHERE NOT EXISTS (SELECT 1 FROM kept) ON CONFLICT DO NOTHING
+)"""
+
 
 class Script(models.Model):
     """A script text, stored once under its SHA-256 and never changed: what an execution is pinned to."""
@@ -29,14 +38,11 @@ class Script(models.Model):
 
     @classmethod
     def pin(cls, text: str) -> str:
-        """Store `text` unless it is there already and return its SHA-256, the key of its row."""
+        """Store `text` unless it is there already and return its SHA-256. The row stays until the commit."""
         digest = cls.digest(text)
-        # Plain SQL: a flow that starts many children of one script asks this each time.
         with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO flows_script (sha256, text, created_at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING",
-                [digest, text],
-            )
+            pin = PIN.format(sha256="%(sha256)s::varchar", text="%(text)s::text")
+            cursor.execute(f"WITH {pin} SELECT 1", {"sha256": digest, "text": text})
         return digest
 
 

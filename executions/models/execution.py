@@ -63,7 +63,10 @@ class Execution(models.Model):
         "flows.Wrapper", models.SET_NULL, null=True, related_name="executions", db_index=False
     )
     # None for those that the engine itself carries out: connections and schedules.
-    script = models.ForeignKey("flows.Script", models.PROTECT, null=True, related_name="+", db_index=False)
+    # Without a constraint, which would need an index on all of them: see `executions.unused_scripts`.
+    script = models.ForeignKey(
+        "flows.Script", models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     connector = models.ForeignKey(
         "connectors.Connector", models.SET_NULL, null=True, related_name="executions", db_index=False
     )
@@ -202,6 +205,12 @@ class Execution(models.Model):
             # What is rare among many and can be filtered by.
             models.Index(F("id").desc(), name="execution_in_dev", condition=Q(is_productive=False)),
             models.Index(F("id").desc(), name="execution_of_script", condition=Q(type="SCRIPT")),
+            # Those whose script no version of their flow keeps.
+            models.Index(
+                fields=["script"],
+                name="execution_keeps_script",
+                condition=Q(Q(flow=None) | ~Q(type="FLOW"), script__isnull=False),
+            ),
             models.Index(
                 "wrapper", F("id").desc(), name="execution_of_wrapper", condition=Q(wrapper__isnull=False)
             ),
