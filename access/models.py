@@ -134,7 +134,7 @@ class IdentityRole(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One thing that somebody did. Written once: the database refuses to change or remove it."""
+    """One thing that somebody did. Written once: the database refuses to change it, or to remove it in time."""
 
     class Door(models.TextChoices):
         """Through which door it was done."""

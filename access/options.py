@@ -1,4 +1,4 @@
-"""What can be configured about signing in."""
+"""What can be configured about signing in and the audit log."""
 
 from records.configuration import Option, offer_options, whole_number
 
@@ -16,5 +16,12 @@ offer_options(
         "For so many minutes a refused sign-in counts.",
         "15",
         whole_number(1, 10_080),
+    ),
+    Option(
+        "AUDIT_DAYS",
+        "Retention",
+        "Days for which entries of the audit log are kept; 0 for ever.",
+        "0",
+        whole_number(0, 18_250),
     ),
 )

@@ -1,25 +1,32 @@
 """The audit log: every change is in it with who, before and after, and door; nothing is ever changed or removed."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import Error, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from access import audit
 from access.api_keys import create_api_key
+from access.audit_expiry import remove_old_entries
 from access.identities import identity_for
 from access.models import AuditEntry, Role, User
 from access.operations import give_role, save_role, take_role
 from access.permissions import visible
+from engine_site.jobs import expire_audit
 from executions.bulk import cancel_many
+from executions.housekeeping import Turn
 from executions.models import Execution
 from executions.operations import cancel_execution
 from executions.starting import Start, start_execution
 from flows.operations import create_flow, restore_flow, save_flow, trash_flow
 from projects.bundles import save_bundle
 from projects.models import Project
+from records import configuration
+from records.identifiers import first_id_at
 from tests.cast import Cast, hold
 
 
@@ -72,6 +79,45 @@ def test_it_can_only_be_added_to(cast: Cast) -> None:
             connection.cursor().execute(statement)
     with pytest.raises(Error), transaction.atomic():
         AuditEntry.objects.all().delete()
+
+
+def aged(days: float) -> AuditEntry:
+    at = timezone.now() - timedelta(days=days)
+    return AuditEntry.objects.create(
+        id=first_id_at(at), at=at, door="rest", action="update", record_type="flow"
+    )
+
+
+def test_by_default_it_is_kept_for_ever(cast: Cast) -> None:
+    aged(15_000)
+    assert remove_old_entries() == 0
+
+
+def test_old_entries_go_if_the_workspace_says_so(cast: Cast) -> None:
+    configuration.store("AUDIT_DAYS", 30, by=cast.root)
+    young, old = aged(29), [aged(31), aged(400)]
+    try:
+        assert remove_old_entries(most=1) == 1
+        assert expire_audit(Turn(60, rests=False)).count == 1
+        assert not AuditEntry.objects.filter(pk__in=[each.pk for each in old]).exists()
+        assert AuditEntry.objects.filter(pk=young.pk).exists()
+        with pytest.raises(Error, match="can only be added to"), transaction.atomic():
+            AuditEntry.objects.filter(pk=young.pk)._raw_delete("default")
+    finally:
+        configuration.reset("AUDIT_DAYS", by=cast.root)
+
+
+@pytest.mark.parametrize("days", ["0", "1", "-5"])
+def test_the_database_keeps_the_last_day_whoever_asks(cast: Cast, days: str) -> None:
+    fresh, stale = aged(0.9), aged(1.1)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('engine.audit_days', %s, true)", [days])
+        with pytest.raises(Error, match="has not expired"), transaction.atomic():
+            AuditEntry.objects.filter(pk=fresh.pk)._raw_delete("default")
+        AuditEntry.objects.filter(pk=stale.pk)._raw_delete("default")
+        with pytest.raises(Error, match="can only be added to"), transaction.atomic():
+            AuditEntry.objects.filter(pk=fresh.pk).update(identity_name="mallory")
+        cursor.execute("SELECT set_config('engine.audit_days', '', true)")
 
 
 def test_what_is_rolled_back_was_not_done(cast: Cast) -> None:
