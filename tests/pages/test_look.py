@@ -81,3 +81,19 @@ def test_durations_read_well(seconds, text):
 def test_moments_read_well(seconds, text):
     now = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
     assert relative_text(now - timedelta(seconds=seconds), now) == text
+
+
+def luminance(colour):
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("name", ["accent-solid", "accent-solid-hover", "danger-solid", "danger-solid-hover"])
+def test_white_words_on_buttons_have_contrast_by_day_and_night(name):
+    text = (CLONE / "static/css/tokens.css").read_text()
+    assert "--on-accent: #ffffff;" in text
+    found = re.search(rf"--{name}: light-dark\((#\w{{6}}), (#\w{{6}})\);", text)
+    assert all(1.05 / (luminance(colour) + 0.05) >= 4.5 for colour in found.groups())
