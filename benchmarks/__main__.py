@@ -9,6 +9,7 @@ from benchmarks.connections import connections
 from benchmarks.dbos import measure_dbos
 from benchmarks.engine import Engine
 from benchmarks.figures import Figure, machine, table
+from benchmarks.lists import lists
 from benchmarks.stock import measure_stock
 
 MEASURES = {
@@ -24,6 +25,7 @@ MEASURES = {
     "recovery": recovery.recovery,
     "retention": expiry.retention,
     "schedules": schedules.lateness,
+    "lists": lists,
 }
 _STOCK = {
     "accepted → first line of user code, p50": "start_p50",

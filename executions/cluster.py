@@ -82,9 +82,10 @@ class Sentinel(q_cluster.Sentinel):
         self.start_event.set()
         Stat(self).save()
         processes = [*self.pool, self.monitor, self.pusher]
-        wait([self.stop_event, *(each.sentinel for each in processes)])
+        said = wait([self.stop_event, *(each.sentinel for each in processes)])
         for each in processes:
-            if not each.is_alive():
+            if each.sentinel in said:
+                each.join(1.0)  # its pipe is closed a moment before it is dead
                 self.reincarnate(each)
         self.stop()
 
