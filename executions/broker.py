@@ -9,6 +9,7 @@ import select
 import time
 from typing import Any
 
+import psycopg
 from django.db import Error, connection
 from django.utils import timezone
 from django_q.brokers.orm import ORM
@@ -41,7 +42,11 @@ class ExecutionBroker(ORM):
         """Return tasks as (acknowledgement, signed package), or None after a rest of a second at most."""
         try:
             return self._dequeue()
-        except (Error, OSError) as error:
+        except (
+            Error,
+            psycopg.Error,
+            OSError,
+        ) as error:  # Django's of its connection, the driver's of the lease's
             # The database is away. Leave the loop its chance to see the stop event, and try again.
             logger.warning("cannot reach the queue, trying again: %s", str(error).strip().splitlines()[0])
             connection.close()

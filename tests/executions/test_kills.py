@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from executions.database import fetch
+from executions.lease import LOCK_CLASS
 from executions.lifecycle import Status
 from executions.models import FROZEN_AFTER_SECONDS, Execution, Process, Transition
 from tests.executions.cluster import ROLES, Fleet, Worker, alive, wait_gone
@@ -237,6 +238,19 @@ def test_a_worker_stops_in_good_order(theatre: Stage, fleet: Fleet, asked: list[
     for execution, value in ((running, 1), (stubborn, 2), (sleeping, 3)):
         execution.refresh_from_db()
         assert (execution.status, execution.output_value) == (OK, value), execution.message
+
+
+def test_the_claimer_loses_its_ear(theatre: Stage, fleet: Fleet) -> None:
+    (worker,) = fleet.have(workers=1, slots=4)
+    assert theatre.run("return 1").status == OK
+    claimer = worker.pids("pusher")
+    (lease,) = Process.objects.filter(pid__in=claimer, ended_at=None)
+    ears = fetch("SELECT pid FROM pg_locks WHERE classid = %s AND objid = %s", (LOCK_CLASS, lease.pk))
+    assert fetch("SELECT pg_terminate_backend(%s)", ears[0]) == [(True,)]
+    before = time.monotonic()
+    assert theatre.run("return 2").status == OK
+    assert time.monotonic() - before < AGAIN_WITHIN
+    assert worker.pids("pusher") == claimer, "it need not start afresh"
 
 
 def test_a_stop_at_the_moment_when_the_sentinel_is_killed(theatre: Stage, fleet: Fleet) -> None:
