@@ -66,10 +66,6 @@ class Connections:
         """Tell whether there is something to collect."""
         return bool(self._said)
 
-    def has(self, execution_id: UUID, attempt: int) -> bool:
-        run = self.runs.get(execution_id)
-        return run is not None and run.assignment.attempt == attempt
-
     def begin(self, needs: Needs) -> Connection:
         """Carry this connection out."""
         self.forget(

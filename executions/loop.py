@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 class Loop:
