@@ -6,7 +6,7 @@ it.
 =============================  =====================================================================
 in the script                  stored as
 =============================  =====================================================================
-None, bool, int, float, str    themselves; NaN and infinity are refused
+None, bool, int, float, str    themselves; NaN, infinity and integers beyond 64 bits are refused
 datetime                       ISO 8601 with its zone; one without a zone is taken as UTC
 date, time                     ISO 8601
 UUID, Decimal, path            text
@@ -33,6 +33,7 @@ from uuid import UUID
 from flow_api.exceptions import InvalidInputError
 
 MAX_DEPTH = 100
+LEAST_INTEGER, LARGEST_INTEGER = -(2**63), 2**64 - 1
 
 JSON = Any
 
@@ -69,7 +70,7 @@ def _convert(value: object, path: str, above: tuple[int, ...], refuse: Refuse) -
     if kind is str:
         return _text(value, path, refuse)  # type: ignore[arg-type]
     if kind is int:
-        return value
+        return _integer(value, path, refuse)  # type: ignore[arg-type]
     if isinstance(value, Enum):
         return _convert(value.value, path, above, refuse)
     if isinstance(value, (dict, Mapping, list, tuple, set, frozenset)):
@@ -94,7 +95,7 @@ def _scalar(value: object, path: str, refuse: Refuse) -> JSON:
             else refuse(value, path, f"{value} is not a number that JSON has")
         )
     if isinstance(value, int):
-        return int(value)
+        return _integer(int(value), path, refuse)
     if isinstance(value, str):
         return _text(str(value), path, refuse)
     if isinstance(value, datetime.datetime):
@@ -139,6 +140,12 @@ def _ordered(value: Any) -> list[Any]:
             value, key=lambda item: (type(item).__name__, item if isinstance(item, str) else repr(item))
         )
     return list(value)
+
+
+def _integer(value: int, path: str, refuse: Refuse) -> JSON:
+    if LEAST_INTEGER <= value <= LARGEST_INTEGER:
+        return value
+    return refuse(value, path, "an integer beyond 64 bits would lose digits; store it as text")
 
 
 def _text(value: str, path: str, refuse: Refuse) -> JSON:

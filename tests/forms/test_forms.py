@@ -12,6 +12,7 @@ from django.http import QueryDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flow_api.values import LARGEST_INTEGER, LEAST_INTEGER
 from records.forms import check_answer, check_form, find_faults, in_words, read, read_answer, render, switch
 from records.texts import markdown, read_value, write_yaml
 
@@ -376,7 +377,7 @@ def test_texts_that_are_refused(text):
 _JSON = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers()
+    | st.integers(LEAST_INTEGER, LARGEST_INTEGER)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
     lambda parts: (
