@@ -64,7 +64,8 @@ class ExecutionBroker(ORM):
         lease.notes()
         tasks = self._claim(bell.host_id)
         now = time.monotonic()
-        if now >= self._side_work_at:
+        has_looked = now >= self._side_work_at
+        if has_looked:
             self._side_work_at = now + _SIDE_WORK_SECONDS
             self._due_in = min(
                 (each for each in (queue_due(), run_timers()) if each is not None), default=None
@@ -77,6 +78,8 @@ class ExecutionBroker(ORM):
                 return tasks or None
         if not tasks:
             rest = POLL_SECONDS if self._due_in is None else min(POLL_SECONDS, self._due_in)
+            if not has_looked:  # what woke us may have become due
+                rest = min(rest, self._side_work_at - now)
             self._side_work_at = min(self._side_work_at, now + rest)
             select.select([lease.fileno(), bell.fileno()], [], [], rest)
         return tasks or None
