@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import hypothesis
 import pytest
+
+# The same examples in every run; to look for new ones: pytest --hypothesis-profile=default
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 CHROMIUM = Path("/usr/bin/chromium")
 ORDER = {"process": 1, "browser": 2}

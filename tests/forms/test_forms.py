@@ -394,7 +394,23 @@ def test_what_is_written_in_yaml_is_read_again(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["2030-01-31", "yes", "1:30", "1_000", "0x1f", "~", "", " x ", "a: b", "'", '"q"', "…"]
+    "value",
+    [
+        "2030-01-31",
+        "yes",
+        "1:30",
+        "1_000",
+        "0x1f",
+        "~",
+        "",
+        " x ",
+        "a: b",
+        "'",
+        '"q"',
+        "…",
+        "\x85",
+        "a\u2028b",
+    ],
 )
 def test_texts_that_look_like_something_else_stay_texts(value: str) -> None:
     assert read_value(write_yaml(value)) == value
