@@ -49,7 +49,7 @@ class ConnectorAdmin(OperatedAdmin):
     fieldsets = (
         (None, {"fields": ("name", "connector_type", "project", "description", "is_readonly")}),
         ("Inputs", {"fields": ("value", "secrets", "stored_secrets")}),
-        ("Use", {"fields": ("executions_made",)}),
+        ("Use", {"fields": ("wrappers", "executions_made")}),
         ("History", {"fields": AUDIT}),
     )
     actions = ("trash_chosen", "restore_chosen")

@@ -11,9 +11,11 @@ CONNECTOR = register(
         model=Connector,
         read=(
             "id", "name", "description", "project_id", "bundle_id", "connector_type", "value", "has_secrets",
-            "secret_fields", "is_readonly", *AUDIT,
+            "secret_fields", "wrappers", "is_readonly", *AUDIT,
         ),
-        write=("name", "description", "project", "connector_type", "value", "secrets", "is_readonly"),
+        write=(
+            "name", "description", "project", "connector_type", "value", "secrets", "wrappers", "is_readonly",
+        ),
         references={"project": "project"},
         large=("value",),
         required=("name", "connector_type"),

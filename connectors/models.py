@@ -16,6 +16,8 @@ class Connector(ProjectRecord):
     value = models.JSONField(default=dict, blank=True)
     sealed = models.TextField(blank=True, default="", editable=False)
     secret_fields = models.JSONField(default=list, blank=True, editable=False)  # the paths of its secrets
+    # Through which its connections run unless they are started unwrapped: [{"name", "inputs"}], the outermost first.
+    wrappers: Any = models.JSONField(blank=True, default=list, db_default=[])
 
     class Meta:
         constraints = [unique_name("connector")]

@@ -7,13 +7,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from access.permissions import Operation, may, require, require_in_project
+from access.permissions import Operation, may, require
 from connectors import sealing
 from connectors.merging import masked, merge, part, patch, paths_of
 from connectors.models import Connector
 from connectors.types import MODULES, type_of
 from connectors.types.base import ConnectionType, InputRefused, Inputs
-from projects.contents import free_name
+from flows.wrapping import check_wrappers
+from projects.contents import free_name, new_in_project, require_save
 from projects.models import Project
 from records.forms import find_faults, in_words
 from records.operations import restore_record, save_record, trash_record
@@ -21,9 +22,8 @@ from records.operations import restore_record, save_record, trash_record
 
 def create_connector(*, by: Any, project: Project | None = None, name: str, **fields: Any) -> Connector:
     """Make a connector in `project` (the Default project unless given)."""
-    project = project or Project.default()
-    require_in_project(by, Operation.CREATE, project, Connector)
-    return _store(Connector(project=project), by=by, name=name, **fields)
+    check_wrappers(fields, by=by)
+    return _store(new_in_project(Connector, project, by=by), by=by, name=name, **fields)
 
 
 def save_connector(connector: Connector, *, by: Any, **fields: Any) -> Connector:
@@ -32,10 +32,8 @@ def save_connector(connector: Connector, *, by: Any, **fields: Any) -> Connector
     What is a secret is kept as one also where it was given in `value`.
     Raises ValidationError naming each wrong field, RecordIsReadonly, PermissionRefused.
     """
-    require(by, Operation.UPDATE, connector)
-    project = fields.get("project")
-    if project and project.pk != connector.project_id:
-        require_in_project(by, Operation.CREATE, project, Connector)
+    require_save(connector, fields, by=by)
+    check_wrappers(fields, by=by, kept=connector.wrappers)
     return _store(connector, by=by, **fields)
 
 
@@ -43,14 +41,15 @@ def duplicate_connector(connector: Connector, *, by: Any, name: str | None = Non
     """Make a copy in its project under a new name; with its secrets if you may change the original."""
     require(by, Operation.READ, connector)
     secrets = connector.open_secrets() if may(by, Operation.UPDATE, connector) else {}
-    return create_connector(
+    return _store(
+        new_in_project(Connector, connector.project, by=by),
         by=by,
-        project=connector.project,
         name=name or free_name(Connector, f"{connector.name} copy"),
         description=connector.description,
         connector_type=connector.connector_type,
         value=connector.value,
         secrets=secrets,
+        wrappers=connector.wrappers,
     )
 
 

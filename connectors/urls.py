@@ -9,6 +9,7 @@ urlpatterns = [
     path("create/", views.connector_create, name="connector-create"),
     path("<uuid:connector_id>/", views.connector_detail, name="connector-detail"),
     path("<uuid:connector_id>/json/", views.connector_json, name="connector-json"),
+    path("<uuid:connector_id>/wrappers/", views.connector_wrappers, name="connector-wrappers"),
     path("<uuid:connector_id>/use/", views.connector_use, name="connector-use"),
     path("<uuid:connector_id>/details/", views.connector_details, name="connector-details"),
     path("<uuid:connector_id>/test/<uuid:execution_id>/", views.connector_trial, name="connector-trial"),

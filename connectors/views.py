@@ -1,4 +1,4 @@
-"""Pages of connectors: the list, the form of one, its value as JSON, where it is used, and its details.
+"""Pages of connectors: the list, the form of one, its value as JSON, its wrappers, where it is used, its details.
 
 They show secrets nowhere. The buttons that start connections are in `executions.connection_views`.
 """
@@ -16,10 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 from access.pages import page, uuid_or_404, visible_or_404, words_of
 from access.permissions import Operation, may, may_anywhere, visible
 from connectors import forms, operations
+from connectors.kinds import CONNECTOR
 from connectors.listing import list_connectors
 from connectors.models import Connector
 from connectors.types import MODULES, type_of
 from flows.models import Flow
+from flows.wrapping_views import kept_wrappers
 from projects.models import Project
 from records.paging import page_by_key
 from records.texts import read_value, write_value
@@ -108,6 +110,13 @@ def connector_json(request: HttpRequest, connector_id: UUID) -> HttpResponse:
             return redirect("connector-json", connector_id)
     status = 422 if "error" in context else 200
     return render(request, "connectors/json.html", context | {"text": text}, status=status)
+
+
+@page
+def connector_wrappers(request: HttpRequest, connector_id: UUID) -> HttpResponse:
+    """Show the wrappers that connections of this connector run through; by POST change them."""
+    connector = _find(request, connector_id)
+    return kept_wrappers(request, CONNECTOR, connector, _context(request, connector, "wrappers"))
 
 
 @require_GET
@@ -220,6 +229,7 @@ def _context(request: HttpRequest, connector: Connector, tab: str) -> dict[str, 
     may_edit = in_use and may(request.user, Operation.UPDATE, connector)
     return {
         "connector": connector,
+        "base": "connectors/base.html",
         "kind": type_of(connector.connector_type),
         "project": connector.project,
         "tab": tab,

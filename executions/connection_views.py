@@ -36,7 +36,8 @@ def connector_run(request: HttpRequest, connector_id: UUID) -> HttpResponse:
     connector = _find(request, connector_id)
     try:
         text = request.POST.get("inputs", "")
-        start = Start(connector=connector, inputs=read_value(text) if text.strip() else None)
+        inputs = read_value(text) if text.strip() else None
+        start = Start(connector=connector, inputs=inputs, unwrapped="unwrapped" in request.POST)
         execution, _ = start_execution(start, by=request.user, origin=Execution.Origin.USER)
     except ValidationError as error:
         if request.headers.get("HX-Request"):

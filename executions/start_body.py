@@ -51,7 +51,7 @@ START_BODY = object_of(
         "unwrapped": {
             "type": "boolean",
             "default": False,
-            "description": "true leaves out the wrappers that the flow itself has",
+            "description": "true leaves out the wrappers that the flow or connector itself keeps",
         },
         "run": {"type": "boolean", "default": True, "description": "false only writes it down"},
         "is_paused": {

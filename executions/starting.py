@@ -57,7 +57,7 @@ class Start:
     connector_type: str = ""
     secret_inputs: Inputs = field(default_factory=dict, repr=False)  # of a connection, besides `inputs`
     wrapper: Wrapper | None = None  # with inputs that say what it wraps: see `executions.wrapping`
-    # To run through: [{"name", "inputs"}], the outermost first; and those of the flow unless `unwrapped`.
+    # To run through: [{"name", "inputs"}], the outermost first; and those of flow or connector unless `unwrapped`.
     wrappers: Sequence[Mapping[str, Any]] = ()
     unwrapped: bool = False
     schedule_id: UUID | None = None
@@ -140,6 +140,8 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     """
     if wanted := start.flow or start.connector:
         require(by, Operation.RUN, wanted)
+    if start.connector_type not in ("", *MODULES):
+        raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
     start = wrap(start, by)
     project_id = _place(start, by)
     roles = roles_to_pass_on(by, start.roles)
@@ -154,8 +156,6 @@ def prepare(start: Start, *, by: Any, origin: str) -> tuple[dict[str, Any], Stat
     flow, wrapper, connector = start.flow, start.wrapper, start.connector
     kept = flow or wrapper
     connector_type = connector.connector_type if connector else start.connector_type
-    if connector_type not in ("", *MODULES):
-        raise ValidationError({"connector_type": f"Give one of: {', '.join(MODULES)}."})
     script_hash, script_text = start.script_hash, None
     if script_hash is None and kept:
         script_hash = kept.pinned_id
@@ -327,6 +327,8 @@ def like(execution: Execution, *, by: Any) -> Start:
 
 
 def try_connector(connector: Connector, *, by: Any, origin: str) -> Execution:
-    """Start a connection that does something harmless, to see whether the connector works."""
-    start = Start(connector=connector, inputs={"trial": True}, name=f"Test of {connector.name}")
+    """Start a connection that does something harmless, to see whether the connector works: without its wrappers."""
+    start = Start(
+        connector=connector, inputs={"trial": True}, name=f"Test of {connector.name}", unwrapped=True
+    )
     return start_execution(start, by=by, origin=origin)[0]

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def wrap(start: "Start", by: Any) -> "Start":
     """Return the start of the outermost wrapper, or `start` itself when nothing wraps it.
 
-    The wrappers that the start names come first, those of its flow next to the flow; whoever may run the flow may run
-    it through those. Raises ValidationError.
+    The wrappers that the start names come first, those of its flow or connector next to that; whoever may run it may
+    run it through those. Raises ValidationError.
     """
-    kept = start.flow.wrappers if start.flow else []
+    wrapped = start.flow or start.connector
+    kept = wrapped.wrappers if wrapped else []
     wrappings: list[Wrapping] = []
     if start.wrappers:
         wrappings += find_wrappings(start.wrappers, by=by, kept=[each["name"] for each in kept])
@@ -30,7 +31,6 @@ def wrap(start: "Start", by: Any) -> "Start":
     if not wrappings:
         return start
     outer, *inner = wrappings
-    wrapped = start.flow or start.connector
     start = _part_secrets(start)
     return replace(
         start,

@@ -4,18 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 
-from access.pages import words_of
 from access.permissions import Operation, may, may_in_project, projects_with, visible
 from flows.kinds import FLOW
 from flows.listing import list_flows
 from flows.models import Flow
 from flows.scripted_views import Page, ScriptedPages
-from flows.wrapping import wrappers_form
+from flows.wrapping_views import kept_wrappers
 from projects.retention import read_retention
 from records import forms
 from records.paging import KeyPage
@@ -50,32 +47,7 @@ class FlowPages(ScriptedPages):
     def wrappers(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """Show the wrappers that the flow runs through; by POST change them."""
         flow = self._find(request, key)
-        context = self._context(request, flow, "wrappers")
-        array = wrappers_form(request.user, flow.wrappers)
-        value: dict[str, Any] = {"wrappers": flow.wrappers}
-        faults: list[forms.Fault] = []
-        if array is not None:
-            form = {
-                "type": "object",
-                "properties": {"wrappers": {**array, "label": "Wrappers", "help": "The outermost first."}},
-            }
-            if request.method == "POST":
-                value, faults = forms.read(form, request.POST)
-                if not faults:
-                    context["error"] = self._saved(request, flow, value.get("wrappers", []))
-                    if not context["error"]:
-                        return self._to("wrappers", key)
-            context["form"] = forms.render(form, value, faults)
-        status = 422 if faults or context.get("error") else 200
-        return render(request, "flows/wrappers.html", context, status=status)
-
-    def _saved(self, request: HttpRequest, flow: Flow, wrappers: list[Any]) -> str:
-        try:
-            self._save(flow, by=request.user, wrappers=wrappers)
-        except ValidationError as error:
-            return words_of(error)
-        messages.success(request, "Saved the wrappers.")
-        return ""
+        return kept_wrappers(request, FLOW, flow, self._context(request, flow, "wrappers"))
 
     def read_details(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return {

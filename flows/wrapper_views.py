@@ -9,14 +9,14 @@ from flows.kinds import WRAPPER
 from flows.listing import list_scripted
 from flows.models import Wrapper
 from flows.scripted_views import ScriptedPages
-from flows.wrappers import flows_through
+from flows.wrappers import keepers_of
 from records.paging import KeyPage
 
-FLOWS_SHOWN = 20
+KEEPERS_SHOWN = 20  # of each type
 
 
 class WrapperPages(ScriptedPages):
-    """Wrappers: they are not run by themselves; their pages say which flows keep them."""
+    """Wrappers: they are not run by themselves; their pages say what keeps them."""
 
     kind = WRAPPER
 
@@ -27,5 +27,13 @@ class WrapperPages(ScriptedPages):
         return {"may_create": may_anywhere(request.user, Operation.CREATE, Wrapper)}
 
     def more(self, request: HttpRequest, record: Wrapper) -> dict[str, Any]:
-        flows = list(visible(request.user, flows_through(record)).only("id", "name")[: FLOWS_SHOWN + 1])
-        return {"flows": flows[:FLOWS_SHOWN], "has_more_flows": len(flows) > FLOWS_SHOWN}
+        keepers = []
+        for kind, rows in keepers_of(record):
+            found = list(visible(request.user, rows).only("id", "name")[: KEEPERS_SHOWN + 1])
+            if found:
+                has_more = len(found) > KEEPERS_SHOWN
+                page = f"{kind.name}-wrappers"
+                keepers.append(
+                    {"word": kind.name, "page": page, "rows": found[:KEEPERS_SHOWN], "has_more": has_more}
+                )
+        return {"keepers": keepers}

@@ -5,10 +5,11 @@ from typing import Any
 from django.db.models import QuerySet
 
 from access.permissions import Operation, require
-from flows.models import Flow, Wrapper
+from flows.models import Wrapper
 from flows.scripted import create_scripted, duplicate_scripted, save_scripted
 from projects import contents
 from projects.models import Project
+from records.kinds import Kind, all_kinds
 from records.purging import StillNeeded
 
 _NAMED = 5
@@ -32,7 +33,7 @@ def create_wrapper(*, by: Any, project: Project | None = None, name: str, **fiel
 def save_wrapper(wrapper: Wrapper, *, by: Any, **fields: Any) -> Wrapper:
     """Change a wrapper. A changed script becomes a new version; executions that run keep theirs.
 
-    Flows keep the name of their wrappers: one that is in use cannot be renamed. Raises StillNeeded.
+    Wrappers are kept by their name: one that is in use cannot be renamed. Raises StillNeeded.
     """
     if fields.get("name", wrapper.name).strip() != wrapper.name:
         _require_unused(wrapper)
@@ -45,7 +46,7 @@ def duplicate_wrapper(wrapper: Wrapper, *, by: Any, name: str | None = None) -> 
 
 
 def trash_wrapper(wrapper: Wrapper, *, by: Any) -> Wrapper:
-    """Put a wrapper into the trash. What runs through it goes on. Raises StillNeeded when flows keep it."""
+    """Put a wrapper into the trash. What runs through it goes on. Raises StillNeeded when it is kept."""
     require(by, Operation.DELETE, wrapper)
     _require_unused(wrapper)
     return contents.trash(wrapper, by=by)
@@ -56,15 +57,19 @@ def restore_wrapper(wrapper: Wrapper, *, by: Any) -> Wrapper:
     return contents.restore(wrapper, by=by)
 
 
-def flows_through(wrapper: Wrapper) -> "QuerySet[Flow]":
-    """Return the flows that keep this wrapper."""
-    return Flow.objects.alive().filter(wrappers__contains=[{"name": wrapper.name}]).order_by("name")
+def keepers_of(wrapper: Wrapper) -> "list[tuple[Kind, QuerySet[Any]]]":
+    """Return the records that keep this wrapper, by type: every type with a column `wrappers` may."""
+    lists_it = {"wrappers__contains": [{"name": wrapper.name}]}
+    kinds = [kind for kind in all_kinds() if "wrappers" in kind.columns]
+    return [(kind, kind.rows().filter(**lists_it).order_by("name")) for kind in kinds]
 
 
 def _require_unused(wrapper: Wrapper) -> None:
-    names = list(flows_through(wrapper).values_list("name", flat=True)[: _NAMED + 1])
+    names = [
+        f"the {kind.name} {name!r}"
+        for kind, rows in keepers_of(wrapper)
+        for name in rows.values_list("name", flat=True)[: _NAMED + 1]
+    ]
     if names:
-        some = ", ".join(repr(name) for name in names[:_NAMED]) + (" and more" if len(names) > _NAMED else "")
-        raise StillNeeded(
-            {"name": f"These flows run through {wrapper.name!r}: {some}. Take it from them first."}
-        )
+        some = ", ".join(names[:_NAMED]) + (" and more" if len(names) > _NAMED else "")
+        raise StillNeeded({"name": f"These run through {wrapper.name!r}: {some}. Take it from them first."})

@@ -1,6 +1,6 @@
 """What a list of wrappers names: `[{"name": "retry", "inputs": {"max_tries": 5}}]`, the outermost first.
 
-Flows keep such lists, and starts bring them. Nothing is started here.
+Flows and connectors keep such lists, and starts bring them. Nothing is started here.
 """
 
 from collections.abc import Collection, Mapping
