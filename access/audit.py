@@ -114,12 +114,13 @@ def entry(
 
 
 def shown_changes(changes: Changes) -> dict[str, Any]:
-    """Return changes as the log keeps them: secrets masked, long values cut."""
+    """Return changes as the log keeps them: secrets masked, long values cut, from nothing to nothing left out."""
     return {
         name: [MASK if old else None, MASK if new else None]
         if _SECRET.search(name)
         else [_shown(old), _shown(new)]
         for name, (old, new) in changes.items()
+        if not (_is_nothing(old) and _is_nothing(new))
     }
 
 
@@ -128,8 +129,12 @@ def in_words(changes: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {_text(old)} → {_text(new)}" for name, (old, new) in changes.items()]
 
 
+def _is_nothing(value: Any) -> bool:
+    return value is None or value == ""
+
+
 def _text(value: Any) -> str:
-    if value is None or value == "":
+    if _is_nothing(value):
         return "–"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
