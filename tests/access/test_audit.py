@@ -145,6 +145,16 @@ def test_secrets_are_masked_and_long_values_cut() -> None:
     assert shown["is_enabled"] == [False, True]
 
 
+def test_what_was_and_stays_nothing_is_no_change(cast: Cast) -> None:
+    key, _ = create_api_key(cast.alice, "shell")
+    assert entries(record_id=str(key.pk))[0].changes == {}
+    limit = timezone.now() + timedelta(days=1)
+    until, _ = create_api_key(cast.alice, "for a day", expires_at=limit)
+    assert entries(record_id=str(until.pk))[0].changes["expires_at"][0] is None
+    shown = audit.shown_changes({"a": (None, ""), "secret": ("", None), "n": (None, 0), "b": ("", False)})
+    assert shown == {"n": [None, 0], "b": ["", False]}
+
+
 def test_people_who_start_and_cancel_are_noted_and_flows_are_not(cast: Cast) -> None:
     start = Start(script="def handler(system, this): pass", name="tidy", project=cast.workshop)
     execution, _ = start_execution(start, by=cast.bob, origin=Execution.Origin.API)

@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from access.models import User
 from connectors.models import Connector
-from connectors.operations import create_connector, trash_connector
+from connectors.operations import create_connector, save_connector, trash_connector
 from executions.models import Execution
 from executions.starting import Start, start_execution
 from flows.operations import create_flow
+from flows.wrappers import create_wrapper
 from tests.cast import Cast, make_cast
 
 SECRET = "sesame-that-nobody-sees"
@@ -220,6 +221,25 @@ def test_running_it_with_inputs(alice: Client, billing: Connector) -> None:
     assert execution.input_value == {"path": "/things", "method": "get"}
     answer = alice.post(page_of(billing, "run"), {"inputs": "path: ["}, headers={"HX-Request": "true"})
     assert "neither JSON nor YAML" in answer.content.decode()
+
+
+def test_its_wrappers_are_run_through_unless_left_out(alice: Client, cast: Cast, billing: Connector) -> None:
+    assert 'name="unwrapped"' not in alice.get(page_of(billing)).content.decode()
+    create_wrapper(by=cast.root, project=cast.workshop, name="again")
+    save_connector(billing, by=cast.root, wrappers=[{"name": "again"}])
+    text = alice.get(page_of(billing)).content.decode()
+    assert 'name="unwrapped"' in text and "(again)" in text
+
+    def run(page: str, **given: str) -> Execution:
+        alice.post(page_of(billing, page), given)
+        return Execution.objects.latest("id")
+
+    wrapped = run("run", inputs=f"authentication: {{token: {SECRET}}}")
+    assert (wrapped.type, wrapped.connector, wrapped.name) == ("WRAPPER", None, "billing")
+    assert wrapped.input_value["child"]["connector_name"] == "billing"
+    assert wrapped.input_value["child"]["inputs"] == {"authentication": {"token": "•••"}}
+    for bare in (run("run", inputs="", unwrapped="on"), run("test")):
+        assert (bare.type, bare.connector) == ("CONNECTION", billing)
 
 
 def test_the_page_of_a_connection(alice: Client, billing: Connector) -> None:

@@ -1,9 +1,13 @@
-"""Wrappers over REST: records like flows, kept by flows, and brought by starts."""
+"""Wrappers over REST: records like flows, kept by flows and connectors, and brought by starts."""
+
+from dataclasses import dataclass
 
 import pytest
 from django.utils import timezone
 
+from access.models import AuditEntry
 from flows.models import Flow, Wrapper
+from projects.models import Project
 from tests.cast import Cast
 from tests.rest.conftest import SCRIPT, Caller
 
@@ -24,6 +28,38 @@ def again(root: Caller) -> str:
     return key
 
 
+@dataclass(frozen=True)
+class Keeper:
+    """A record that can keep wrappers."""
+
+    type: str
+    key: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"/{self.type}/{self.key}"
+
+    @property
+    def start(self) -> dict[str, object]:
+        return {f"{self.type}_id": self.key, "run": False}
+
+    @property
+    def started(self) -> str:
+        """The type of its executions."""
+        return {"flow": "FLOW", "connector": "CONNECTION"}[self.type]
+
+
+@pytest.fixture(params=["flow", "connector"])
+def keeper(request: pytest.FixtureRequest, alice: Caller, flow: Flow) -> Keeper:
+    if request.param == "flow":
+        return Keeper("flow", str(flow.pk), flow.name)
+    body = {"name": "Billing", "connector_type": "REST", "project_name": "Workshop"}
+    made = alice.post("/connector", body)
+    assert made.status == 201
+    return Keeper("connector", made.body["id"], "Billing")
+
+
 def test_a_wrapper_has_versions_and_problems(alice: Caller, again: str) -> None:
     assert alice.patch(f"/wrapper/{again}", {"script": "x = = 1"}).body["problems"][0]["line"] == 1
     assert [row["number"] for row in alice.get(f"/wrapper/{again}/versions").body["results"]] == [2, 1]
@@ -42,13 +78,24 @@ def test_a_wrapper_is_copied_trashed_and_restored(alice: Caller, bob: Caller, ag
     assert alice.post(f"/wrapper/{again}/restore").status == 200
 
 
-def test_a_flow_keeps_its_wrappers_with_their_defaults(alice: Caller, flow: Flow, again: str) -> None:
-    assert alice.get(f"/flow/{flow.pk}").body["wrappers"] == []
-    kept = alice.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": " again "}]})
+def test_wrappers_are_kept_with_their_defaults(alice: Caller, keeper: Keeper, again: str) -> None:
+    assert alice.get(keeper.path).body["wrappers"] == []
+    kept = alice.patch(keeper.path, {"wrappers": [{"name": " again "}]})
     assert kept.body["wrappers"] == [{"name": "again", "inputs": {"max_tries": 3}}]
-    copy = alice.post(f"/flow/{flow.pk}/duplicate").body
+    copy = alice.post(f"{keeper.path}/duplicate").body
     assert copy["wrappers"] == kept.body["wrappers"]
-    assert alice.patch(f"/flow/{flow.pk}", {"wrappers": []}).body["wrappers"] == []
+    entry = AuditEntry.objects.get(record_id=keeper.key, action="update")
+    assert entry.changes == {"wrappers": [[], kept.body["wrappers"]]}
+    assert alice.patch(keeper.path, {"wrappers": []}).body["wrappers"] == []
+
+
+def test_one_is_made_with_wrappers(alice: Caller, keeper: Keeper, again: str) -> None:
+    body = {"name": "another", "project_name": "Workshop", "wrappers": [{"name": "again"}]}
+    body |= {"connector_type": "REST"} if keeper.type == "connector" else {}
+    made = alice.post(f"/{keeper.type}", body)
+    assert (made.status, made.body["wrappers"][0]["name"]) == (201, "again")
+    wrong = alice.post(f"/{keeper.type}", {**body, "name": "x", "wrappers": [{"name": "nobody"}]})
+    assert "There is no wrapper 'nobody'" in wrong.details["wrappers"][0]
 
 
 @pytest.mark.parametrize(
@@ -67,11 +114,11 @@ def test_a_flow_keeps_its_wrappers_with_their_defaults(alice: Caller, flow: Flow
     ],
 )
 def test_a_list_that_is_none_is_refused(
-    alice: Caller, flow: Flow, again: str, wrappers: object, words: str
+    alice: Caller, keeper: Keeper, again: str, wrappers: object, words: str
 ) -> None:
     for answer in (
-        alice.patch(f"/flow/{flow.pk}", {"wrappers": wrappers}),
-        alice.post("/execution", {"flow_id": str(flow.pk), "wrappers": wrappers}),
+        alice.patch(keeper.path, {"wrappers": wrappers}),
+        alice.post("/execution", {**keeper.start, "wrappers": wrappers}),
     ):
         assert answer.status == 400
         assert words in answer.details["wrappers"][0]
@@ -88,35 +135,52 @@ def test_a_start_brings_wrappers(bob: Caller, flow: Flow, again: str, cast: Cast
     assert made["input_value"]["child"]["inputs"] == {"a": 1}
 
 
-def test_a_start_leaves_those_of_the_flow_out(alice: Caller, bob: Caller, flow: Flow, again: str) -> None:
-    alice.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
-    start = {"flow_id": str(flow.pk), "run": False}
-    assert bob.post("/execution", start).body["type"] == "WRAPPER"
-    assert bob.post("/execution", {**start, "unwrapped": True}).body["type"] == "FLOW"
-    assert bob.post("/execution", {**start, "unwrapped": 1}).details.keys() == {"unwrapped"}
+def test_a_start_leaves_those_that_are_kept_out(
+    alice: Caller, bob: Caller, keeper: Keeper, again: str
+) -> None:
+    alice.patch(keeper.path, {"wrappers": [{"name": "again"}]})
+    made = bob.post("/execution", keeper.start).body
+    assert (made["type"], made["wrapper_id"], made["name"]) == ("WRAPPER", again, keeper.name)
+    assert made["input_value"]["child"][f"{keeper.type}_id"] == keeper.key
+    assert bob.post("/execution", {**keeper.start, "unwrapped": True}).body["type"] == keeper.started
+    assert bob.post("/execution", {**keeper.start, "unwrapped": 1}).details.keys() == {"unwrapped"}
 
 
-def test_only_whoever_may_run_a_wrapper_names_it(root: Caller, bob: Caller, flow: Flow, again: str) -> None:
+def test_only_whoever_may_run_a_wrapper_names_it(
+    root: Caller, bob: Caller, alice: Caller, keeper: Keeper, again: str
+) -> None:
     root.patch(f"/wrapper/{again}", {"project_name": "Attic"})
-    body = {"flow_id": str(flow.pk), "wrappers": [{"name": "again"}], "run": False}
+    body = {**keeper.start, "wrappers": [{"name": "again"}]}
     assert "that you may run" in bob.post("/execution", body).details["wrappers"][0]
-    # Those of a flow are the choice of its editors.
-    root.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
-    assert bob.post("/execution", {"flow_id": str(flow.pk), "run": False}).body["type"] == "WRAPPER"
+    # Those that are kept are the choice of its editors, also in its copies.
+    root.patch(f"/wrapper/{again}", {"project_id": str(Project.default().pk)})
+    assert (
+        "that you may run"
+        in alice.patch(keeper.path, {"wrappers": [{"name": "again"}]}).details["wrappers"][0]
+    )
+    root.patch(keeper.path, {"wrappers": [{"name": "again"}]})
+    assert bob.post("/execution", keeper.start).body["type"] == "WRAPPER"
+    assert alice.post(f"{keeper.path}/duplicate").body["wrappers"][0]["name"] == "again"
 
 
-def test_a_wrapper_in_use_keeps_its_name_and_its_place(root: Caller, flow: Flow, again: str) -> None:
-    root.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
+def test_a_wrapper_in_use_keeps_its_name_and_its_place(root: Caller, keeper: Keeper, again: str) -> None:
+    root.patch(keeper.path, {"wrappers": [{"name": "again"}]})
     for refused in (root.delete(f"/wrapper/{again}"), root.patch(f"/wrapper/{again}", {"name": "anew"})):
         assert (refused.status, refused.code) == (409, "conflict")
-        assert repr(flow.name) in refused.details["name"][0]
+        assert f"the {keeper.type} {keeper.name!r}" in refused.details["name"][0]
     assert root.patch(f"/wrapper/{again}", {"name": "again", "description": "x"}).status == 200
-    root.patch(f"/flow/{flow.pk}", {"wrappers": []})
+    root.delete(keeper.path)
     assert root.delete(f"/wrapper/{again}").status == 204
 
 
-def test_a_wrapper_that_is_gone_is_named(root: Caller, flow: Flow, again: str) -> None:
-    root.patch(f"/flow/{flow.pk}", {"wrappers": [{"name": "again"}]})
+def test_a_wrapper_that_is_gone_is_named(root: Caller, keeper: Keeper, again: str) -> None:
+    root.patch(keeper.path, {"wrappers": [{"name": "again"}]})
     Wrapper.objects.filter(pk=again).update(deleted_at=timezone.now())
-    answer = root.post("/execution", {"flow_id": str(flow.pk)})
+    answer = root.post("/execution", keeper.start)
     assert answer.details["wrappers"] == ["wrappers[0]: There is no wrapper 'again'."]
+    assert root.post("/execution", {**keeper.start, "unwrapped": True}).status == 201
+
+
+def test_an_unknown_type_is_refused_also_through_a_wrapper(bob: Caller, again: str) -> None:
+    body = {"connector_type": "SMOKE", "project_name": "Workshop", "wrappers": [{"name": "again"}]}
+    assert bob.post("/execution", body).details.keys() == {"connector_type"}
