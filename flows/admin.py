@@ -85,10 +85,14 @@ class ScriptedAdmin(OperatedAdmin):
         lookup = {str(record._meta.model_name): record.pk}
         return link(reverse("admin:executions_execution_changelist", query=lookup), "Show the executions")
 
+    def trash(self, record: Any, *, by: Any) -> Any:
+        """Put one into the trash."""
+        return contents.trash(record, by=by)
+
     @admin.action(description="Move the chosen to the trash")
     def trash_chosen(self, request: HttpRequest, records: "QuerySet[Any]") -> None:
         self.do_to_each(
-            request, records, lambda record: contents.trash(record, by=request.user), "Moved to the trash:"
+            request, records, lambda record: self.trash(record, by=request.user), "Moved to the trash:"
         )
 
     @admin.action(description="Take the chosen out of the trash")
@@ -144,6 +148,9 @@ class WrapperAdmin(ScriptedAdmin):
 
     def store(self, request: HttpRequest, record: Wrapper, fields: dict[str, Any]) -> Wrapper:
         return wrappers.save_wrapper(record, by=request.user, **fields)
+
+    def trash(self, record: Any, *, by: Any) -> Wrapper:
+        return wrappers.trash_wrapper(record, by=by)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         initial = {"project": Project.default().pk, "script": wrappers.BOILERPLATE}

@@ -8,8 +8,10 @@ from django.test import Client
 from django.urls import reverse
 
 from access.models import IdentityRole, Role
+from connectors.operations import create_connector
 from flows.models import Flow
 from flows.operations import create_flow
+from flows.wrappers import create_wrapper
 from projects.models import Project
 from tests.admin.pages import act, list_of, page_of
 from tests.cast import Cast
@@ -98,6 +100,22 @@ def test_a_flow_goes_to_the_trash_and_back(client_of_root: Client, cast: Cast, f
     )
     flow.refresh_from_db()
     assert flow.deleted_at is None
+
+
+def test_a_connector_is_given_wrappers_that_then_stay(client_of_root: Client, cast: Cast) -> None:
+    again = create_wrapper(by=cast.root, name="again")
+    connector = create_connector(by=cast.root, name="Things", connector_type="REST")
+    form = {"name": "Things", "project": str(connector.project_id), "value": "{}"}
+    wrong = client_of_root.post(page_of(connector), {**form, "wrappers": '[{"name": "nobody"}]'})
+    assert "no wrapper &#x27;nobody&#x27;" in str(wrong.context["adminform"].form.errors["wrappers"])
+    response = client_of_root.post(page_of(connector), {**form, "wrappers": '[{"name": "again"}]'})
+    assert response.status_code == 302, response.context["errors"]
+    connector.refresh_from_db()
+    assert connector.wrappers == [{"name": "again", "inputs": {}}]
+    said = act(client_of_root, "trash_chosen", again)
+    assert "the connector 'Things'. Take it from them first" in said[-1]
+    again.refresh_from_db()
+    assert not again.is_deleted
 
 
 def test_the_default_project_stays(client_of_root: Client, cast: Cast) -> None:
