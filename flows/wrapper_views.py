@@ -30,10 +30,12 @@ class WrapperPages(ScriptedPages):
         keepers = []
         for kind, rows in keepers_of(record):
             found = list(visible(request.user, rows).only("id", "name")[: KEEPERS_SHOWN + 1])
-            if found:
-                has_more = len(found) > KEEPERS_SHOWN
-                page = f"{kind.name}-wrappers"
-                keepers.append(
-                    {"word": kind.name, "page": page, "rows": found[:KEEPERS_SHOWN], "has_more": has_more}
-                )
+            keepers.append(
+                {
+                    "word": kind.name,
+                    "page": f"{kind.name}-wrappers",
+                    "rows": found[:KEEPERS_SHOWN],
+                    "has_more": len(found) > KEEPERS_SHOWN,
+                }
+            )
         return {"keepers": keepers}

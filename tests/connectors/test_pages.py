@@ -251,7 +251,7 @@ def test_the_page_of_a_connection(alice: Client, billing: Connector) -> None:
 
 
 def test_no_page_shows_a_secret(alice: Client, billing: Connector) -> None:
-    for name in ("detail", "json", "use", "details"):
+    for name in ("detail", "json", "wrappers", "use", "details"):
         assert SECRET not in alice.get(page_of(billing, name)).content.decode()
     assert "stored; type to replace it" in alice.get(page_of(billing)).content.decode()
 
@@ -274,7 +274,7 @@ def test_who_may_not_change_it_sees_it_only(
 
 def test_who_may_not_see_it(cast: Cast, browser_of: Callable[[User], Client], billing: Connector) -> None:
     client = browser_of(cast.mallory)
-    for name in ("detail", "json", "use", "details"):
+    for name in ("detail", "json", "wrappers", "use", "details"):
         assert client.get(page_of(billing, name)).status_code == 404
     assert client.post(page_of(billing, "test")).status_code == 404
     assert "billing" not in client.get(reverse("connector-list")).content.decode().split("Connectors</h1>")[1]
