@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import records.identifiers
+from records.migrating import CreateModels
 
 # Whoever has the database can take the triggers away; nobody can by way of the engine. Entries go that are as old as
 # `access.audit_expiry` says in its transaction, and no others.
@@ -68,92 +69,94 @@ class Migration(migrations.Migration):
             name='link_digest',
             field=models.CharField(blank=True, db_index=True, default='', editable=False, max_length=64),
         ),
-        migrations.CreateModel(
-            name='Role',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='role_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='AuditEntry',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('identity_kind', models.CharField(blank=True, max_length=16)),
-                ('identity_id', models.UUIDField(null=True)),
-                ('identity_name', models.CharField(blank=True, max_length=150)),
-                ('user_id', models.UUIDField(null=True)),
-                ('door', models.CharField(choices=[('page', 'Page'), ('rest', 'REST'), ('admin', 'Admin'), ('flow', 'Flow'), ('webhook', 'Webhook'), ('command', 'Command line')], max_length=16)),
-                ('address', models.CharField(blank=True, max_length=64)),
-                ('action', models.CharField(max_length=24)),
-                ('record_type', models.CharField(max_length=64)),
-                ('record_id', models.CharField(blank=True, max_length=64)),
-                ('record_name', models.CharField(blank=True, max_length=150)),
-                ('changes', models.JSONField(default=dict)),
-                ('project', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='projects.project')),
-            ],
-            options={
-                'verbose_name_plural': 'audit entries',
-                'indexes': [models.Index(models.F('record_type'), models.F('record_id'), models.OrderBy(models.F('id'), descending=True), name='audit_of_record'), models.Index(models.F('user_id'), models.OrderBy(models.F('id'), descending=True), name='audit_of_user'), models.Index(models.F('project'), models.OrderBy(models.F('id'), descending=True), name='audit_of_project'), models.Index(models.F('action'), models.OrderBy(models.F('id'), descending=True), name='audit_of_action'), models.Index(models.F('door'), models.OrderBy(models.F('id'), descending=True), name='audit_of_door')],
-            },
-        ),
-        migrations.CreateModel(
-            name='UserSession',
-            fields=[
-                ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
-                ('session_data', models.TextField(verbose_name='session data')),
-                ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
-                ('address', models.CharField(blank=True, max_length=64)),
-                ('agent', models.CharField(blank=True, max_length=200)),
-                ('begun_at', models.DateTimeField(null=True)),
-                ('seen_at', models.DateTimeField(auto_now=True)),
-                ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name': 'session',
-            },
-        ),
-        migrations.CreateModel(
-            name='IdentityRole',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('identity_kind', models.CharField(choices=[('user', 'User'), ('webhook', 'Webhook'), ('schedule', 'Schedule'), ('execution', 'Execution')], max_length=16)),
-                ('identity_id', models.UUIDField()),
-                ('propagate', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='identity_roles', to='projects.project')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holders', to='access.role')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('identity_kind', 'identity_id', 'role', 'project'), name='identity_role_unique', nulls_distinct=False)],
-            },
-        ),
-        migrations.CreateModel(
-            name='RolePermission',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('record_type', models.CharField(max_length=64)),
-                ('operation', models.CharField(choices=[('READ', 'Read'), ('CREATE', 'Create'), ('UPDATE', 'Update'), ('DELETE', 'Delete'), ('RUN', 'Run')], max_length=8)),
-                ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='permissions', to='access.role')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('role', 'project', 'record_type', 'operation'), name='role_permission_unique', nulls_distinct=False)],
-            },
-        ),
+        CreateModels([
+            migrations.CreateModel(
+                name='Role',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='role_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+            migrations.CreateModel(
+                name='AuditEntry',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                    ('identity_kind', models.CharField(blank=True, max_length=16)),
+                    ('identity_id', models.UUIDField(null=True)),
+                    ('identity_name', models.CharField(blank=True, max_length=150)),
+                    ('user_id', models.UUIDField(null=True)),
+                    ('door', models.CharField(choices=[('page', 'Page'), ('rest', 'REST'), ('admin', 'Admin'), ('flow', 'Flow'), ('webhook', 'Webhook'), ('command', 'Command line')], max_length=16)),
+                    ('address', models.CharField(blank=True, max_length=64)),
+                    ('action', models.CharField(max_length=24)),
+                    ('record_type', models.CharField(max_length=64)),
+                    ('record_id', models.CharField(blank=True, max_length=64)),
+                    ('record_name', models.CharField(blank=True, max_length=150)),
+                    ('changes', models.JSONField(default=dict)),
+                    ('project', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='projects.project')),
+                ],
+                options={
+                    'verbose_name_plural': 'audit entries',
+                    'indexes': [models.Index(models.F('record_type'), models.F('record_id'), models.OrderBy(models.F('id'), descending=True), name='audit_of_record'), models.Index(models.F('user_id'), models.OrderBy(models.F('id'), descending=True), name='audit_of_user'), models.Index(models.F('project'), models.OrderBy(models.F('id'), descending=True), name='audit_of_project'), models.Index(models.F('action'), models.OrderBy(models.F('id'), descending=True), name='audit_of_action'), models.Index(models.F('door'), models.OrderBy(models.F('id'), descending=True), name='audit_of_door')],
+                },
+            ),
+            migrations.CreateModel(
+                name='UserSession',
+                fields=[
+                    ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
+                    ('session_data', models.TextField(verbose_name='session data')),
+                    ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
+                    ('address', models.CharField(blank=True, max_length=64)),
+                    ('agent', models.CharField(blank=True, max_length=200)),
+                    ('begun_at', models.DateTimeField(null=True)),
+                    ('seen_at', models.DateTimeField(auto_now=True)),
+                    ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to=settings.AUTH_USER_MODEL)),
+                ],
+                options={
+                    'verbose_name': 'session',
+                },
+            ),
+            migrations.CreateModel(
+                name='IdentityRole',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('identity_kind', models.CharField(choices=[('user', 'User'), ('webhook', 'Webhook'), ('schedule', 'Schedule'), ('execution', 'Execution')], max_length=16)),
+                    ('identity_id', models.UUIDField()),
+                    ('propagate', models.BooleanField(default=True)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='identity_roles', to='projects.project')),
+                    ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holders', to='access.role')),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('identity_kind', 'identity_id', 'role', 'project'), name='identity_role_unique', nulls_distinct=False)],
+                },
+            ),
+            migrations.CreateModel(
+                name='RolePermission',
+                fields=[
+                    ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                    ('record_type', models.CharField(max_length=64)),
+                    ('operation', models.CharField(choices=[('READ', 'Read'), ('CREATE', 'Create'), ('UPDATE', 'Update'), ('DELETE', 'Delete'), ('RUN', 'Run')], max_length=8)),
+                    ('project', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
+                    ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='permissions', to='access.role')),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('role', 'project', 'record_type', 'operation'), name='role_permission_unique', nulls_distinct=False)],
+                },
+            ),
+        ]),
         migrations.RunSQL(APPEND_ONLY, FREE),
     ]

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import records.identifiers
+from records.migrating import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -21,41 +22,43 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Connector',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('connector_type', models.CharField(max_length=16)),
-                ('value', models.JSONField(blank=True, default=dict)),
-                ('sealed', models.TextField(blank=True, default='', editable=False)),
-                ('secret_fields', models.JSONField(blank=True, default=list, editable=False)),
-                ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-                ('wrappers', models.JSONField(blank=True, db_default=[], default=list)),
-            ],
-            options={
-                'indexes': [models.Index(fields=['project', 'name'], name='connector_of_project')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='connector_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='SecretUse',
-            fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('root_id', models.UUIDField()),
-                ('connector', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='uses', to='connectors.connector')),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('root_id', 'connector'), name='secret_use_unique')],
-            },
-        ),
+        CreateModels([
+            migrations.CreateModel(
+                name='Connector',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('connector_type', models.CharField(max_length=16)),
+                    ('value', models.JSONField(blank=True, default=dict)),
+                    ('sealed', models.TextField(blank=True, default='', editable=False)),
+                    ('secret_fields', models.JSONField(blank=True, default=list, editable=False)),
+                    ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                    ('wrappers', models.JSONField(blank=True, db_default=[], default=list)),
+                ],
+                options={
+                    'indexes': [models.Index(fields=['project', 'name'], name='connector_of_project')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='connector_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+            migrations.CreateModel(
+                name='SecretUse',
+                fields=[
+                    ('id', models.BigAutoField(primary_key=True, serialize=False)),
+                    ('root_id', models.UUIDField()),
+                    ('connector', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='uses', to='connectors.connector')),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(fields=('root_id', 'connector'), name='secret_use_unique')],
+                },
+            ),
+        ]),
     ]

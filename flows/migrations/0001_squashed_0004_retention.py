@@ -8,6 +8,7 @@ from django.db import migrations, models
 
 import projects.retention
 import records.identifiers
+from records.migrating import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -22,99 +23,101 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Script',
-            fields=[
-                ('sha256', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
-                ('text', models.TextField(editable=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Flow',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('script', models.TextField(blank=True, default='')),
-                ('version', models.PositiveIntegerField(default=0, editable=False)),
-                ('has_syntax_error', models.BooleanField(default=False, editable=False)),
-                ('input_schema', models.JSONField(blank=True, null=True)),
-                ('max_runtime_minutes', models.PositiveIntegerField(blank=True, null=True)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-                ('pinned', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
-                ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
-                ('wrappers', models.JSONField(blank=True, db_default=[], default=list)),
-                ('retention', projects.retention.RetentionField(blank=True, default=dict, validators=[projects.retention.check_retention])),
-            ],
-            options={
-                'indexes': [models.Index(fields=['project', 'name'], name='flow_of_project')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='flow_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Wrapper',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('script', models.TextField(blank=True, default='')),
-                ('version', models.PositiveIntegerField(default=0, editable=False)),
-                ('has_syntax_error', models.BooleanField(default=False, editable=False)),
-                ('input_schema', models.JSONField(blank=True, null=True)),
-                ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('pinned', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-            ],
-            options={
-                'indexes': [models.Index(fields=['project', 'name'], name='wrapper_of_project')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='wrapper_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='FlowVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='flows.flow')),
-                ('script', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
-            ],
-            options={
-                'ordering': ['-number'],
-                'constraints': [models.UniqueConstraint(fields=('flow', 'number'), name='flow_version_unique')],
-            },
-        ),
-        migrations.CreateModel(
-            name='WrapperVersion',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('script', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
-                ('wrapper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='flows.wrapper')),
-            ],
-            options={
-                'ordering': ['-number'],
-                'abstract': False,
-                'constraints': [models.UniqueConstraint(fields=('wrapper', 'number'), name='wrapper_version_unique')],
-            },
-        ),
+        CreateModels([
+            migrations.CreateModel(
+                name='Script',
+                fields=[
+                    ('sha256', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False)),
+                    ('text', models.TextField(editable=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ],
+            ),
+            migrations.CreateModel(
+                name='Flow',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('script', models.TextField(blank=True, default='')),
+                    ('version', models.PositiveIntegerField(default=0, editable=False)),
+                    ('has_syntax_error', models.BooleanField(default=False, editable=False)),
+                    ('input_schema', models.JSONField(blank=True, null=True)),
+                    ('max_runtime_minutes', models.PositiveIntegerField(blank=True, null=True)),
+                    ('priority', models.SmallIntegerField(default=0)),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                    ('pinned', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
+                    ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
+                    ('wrappers', models.JSONField(blank=True, db_default=[], default=list)),
+                    ('retention', projects.retention.RetentionField(blank=True, default=dict, validators=[projects.retention.check_retention])),
+                ],
+                options={
+                    'indexes': [models.Index(fields=['project', 'name'], name='flow_of_project')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='flow_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+            migrations.CreateModel(
+                name='Wrapper',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('script', models.TextField(blank=True, default='')),
+                    ('version', models.PositiveIntegerField(default=0, editable=False)),
+                    ('has_syntax_error', models.BooleanField(default=False, editable=False)),
+                    ('input_schema', models.JSONField(blank=True, null=True)),
+                    ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('pinned', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                ],
+                options={
+                    'indexes': [models.Index(fields=['project', 'name'], name='wrapper_of_project')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='wrapper_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+            migrations.CreateModel(
+                name='FlowVersion',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('number', models.PositiveIntegerField()),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                    ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='flows.flow')),
+                    ('script', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
+                ],
+                options={
+                    'ordering': ['-number'],
+                    'constraints': [models.UniqueConstraint(fields=('flow', 'number'), name='flow_version_unique')],
+                },
+            ),
+            migrations.CreateModel(
+                name='WrapperVersion',
+                fields=[
+                    ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                    ('number', models.PositiveIntegerField()),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                    ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('script', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='flows.script')),
+                    ('wrapper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='flows.wrapper')),
+                ],
+                options={
+                    'ordering': ['-number'],
+                    'abstract': False,
+                    'constraints': [models.UniqueConstraint(fields=('wrapper', 'number'), name='wrapper_version_unique')],
+                },
+            ),
+        ]),
     ]

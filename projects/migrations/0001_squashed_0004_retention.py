@@ -8,6 +8,7 @@ from django.db import migrations, models
 
 import projects.retention
 import records.identifiers
+from records.migrating import CreateModels
 
 
 class Migration(migrations.Migration):
@@ -21,61 +22,63 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Project',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('retention', projects.retention.RetentionField(blank=True, default=dict, validators=[projects.retention.check_retention])),
-            ],
-            options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='project_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
-        migrations.CreateModel(
-            name='Bundle',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, unique=True)),
-                ('description', models.TextField(blank=True, default='')),
-                ('version', models.CharField(max_length=32)),
-                ('is_readonly', models.BooleanField(default=True)),
-                ('digests', models.JSONField(default=dict, editable=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='projects.project')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Setting',
-            fields=[
-                ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
-                ('description', models.TextField(blank=True, default='')),
-                ('is_readonly', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('value', models.JSONField(blank=True, null=True)),
-                ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
-            ],
-            options={
-                'indexes': [models.Index(fields=['project', 'name'], name='setting_of_project')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='setting_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
-            },
-        ),
+        CreateModels([
+            migrations.CreateModel(
+                name='Project',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('retention', projects.retention.RetentionField(blank=True, default=dict, validators=[projects.retention.check_retention])),
+                ],
+                options={
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='project_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+            migrations.CreateModel(
+                name='Bundle',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, unique=True)),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('version', models.CharField(max_length=32)),
+                    ('is_readonly', models.BooleanField(default=True)),
+                    ('digests', models.JSONField(default=dict, editable=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='projects.project')),
+                ],
+            ),
+            migrations.CreateModel(
+                name='Setting',
+                fields=[
+                    ('id', models.UUIDField(default=records.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                    ('name', models.CharField(max_length=128, validators=[django.core.validators.MinLengthValidator(1)])),
+                    ('description', models.TextField(blank=True, default='')),
+                    ('is_readonly', models.BooleanField(default=False)),
+                    ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('modified_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                    ('value', models.JSONField(blank=True, null=True)),
+                    ('bundle', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='projects.bundle')),
+                    ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('deleted_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('modified_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                    ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='%(class)ss', to='projects.project')),
+                ],
+                options={
+                    'indexes': [models.Index(fields=['project', 'name'], name='setting_of_project')],
+                    'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('name',), name='setting_name_unique', violation_error_code='name_taken', violation_error_message='There is already a record of this type with this name.')],
+                },
+            ),
+        ]),
     ]
