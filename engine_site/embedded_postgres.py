@@ -63,8 +63,7 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Start the server and return its address; raise `FolderTaken` or `DatabaseNotStarted`."""
-        make_data_folder(self.data)
-        self._take_lock()
+        self.claim()
         try:
             account = files.server_account(self.folder)
             programs = files.find_programs(account)
@@ -151,9 +150,11 @@ class EmbeddedPostgres:
 
     # -- Starting and stopping ------------------------------------------------------------------------------
 
-    def _take_lock(self) -> None:
+    def claim(self) -> None:
+        """Take the data folder for ourselves until `stop`; raise `FolderTaken` if another process has it."""
         if self._lock is not None:
             return
+        make_data_folder(self.data)
         lock = os.open(self.data / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -32,13 +32,19 @@ def launch(environment: Environment) -> None:
     supervisor.watch_signals()
     waiting, gate = os.pipe()
     try:
-        is_new = supervisor.start_database()
-        supervisor.start_parts(parts(environment, web, waiting))
+        is_new = supervisor.claim_database()
         password = None
         if is_new or not prepared.is_prepared(environment):
             prepared.forget(environment)
-            password = prepare_aside(environment)
+            with process_aside() as aside:
+                aside.submit(load)  # takes as long as setting up a database does
+                supervisor.start_database()
+                supervisor.start_parts(parts(environment, web, waiting))
+                password = aside.submit(prepare, environment).result()
             prepared.remember(environment)
+        else:
+            supervisor.start_database()
+            supervisor.start_parts(parts(environment, web, waiting))
         # Only the first start waits: whoever starts again finds the tables there.
         for part in supervisor.parts:
             del part.variables[GATE]
@@ -72,18 +78,23 @@ def parts(environment: Environment, web: socket.socket, gate: int) -> list[Part]
     ]
 
 
-def prepare_aside(environment: Environment) -> str | None:
-    """Prepare in a process that ends with it: the supervisor never loads Django, and stays small."""
+def process_aside() -> ProcessPoolExecutor:
+    """Return one process that dies with us: the supervisor never loads Django, and stays small."""
     ending = die_with(os.getpid(), signal.SIGKILL)
-    with ProcessPoolExecutor(1, multiprocessing.get_context("fork"), initializer=ending) as aside:
-        return aside.submit(prepare, environment).result()
+    return ProcessPoolExecutor(1, multiprocessing.get_context("fork"), initializer=ending)
+
+
+def load() -> None:
+    """Load all that `prepare` needs; the database need not be up yet."""
+    import django
+
+    django.setup()
+    from engine_site import preparation  # noqa: F401
 
 
 def prepare(environment: Environment) -> str | None:
     """Make the database and the files ready; return the first user's password if it was just invented."""
-    import django
-
-    django.setup()
+    load()
     from django.db import OperationalError, connections
 
     from engine_site import preparation

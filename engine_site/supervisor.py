@@ -78,17 +78,22 @@ class Supervisor:
             self.console.say("Killed.", warning=True)
             os._exit(1)
 
-    def start_database(self) -> bool:
-        """Start the embedded PostgreSQL, if the settings name no other; tell whether it is a new one."""
+    def claim_database(self) -> bool:
+        """Make sure that nobody else keeps the embedded PostgreSQL; tell whether it is yet to be set up."""
         if self.database is None:
             return False
+        self.database.claim()
+        return not self.database.folder.exists()
+
+    def start_database(self) -> None:
+        """Start the embedded PostgreSQL, if the settings name no other."""
+        if self.database is None:
+            return
         began = time.monotonic()
-        is_new = not self.database.folder.exists()
-        if is_new:
+        if not self.database.folder.exists():
             self.console.say(f"Setting up a PostgreSQL in {self.database.folder}.")
         self.database.start()
         self.console.say(f"PostgreSQL started ({time.monotonic() - began:.1f} s).")
-        return is_new
 
     def start_parts(self, parts: list[Part]) -> None:
         """Start the parts, side by side."""
