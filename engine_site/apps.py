@@ -10,7 +10,7 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.conf import settings
 
-GATE = "ENGINE_GATE"
+from engine_site.children import GATE
 
 
 class EngineSiteConfig(AppConfig):

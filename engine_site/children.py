@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from engine_site.environment import CLONE
 
 PR_SET_PDEATHSIG = 1
+GATE = "ENGINE_GATE"  # names the pipe whose end a part waits for before it uses the database
 FIRST_BACK_OFF_SECONDS = 0.1
 LONGEST_BACK_OFF_SECONDS = 10.0
 CALM_SECONDS = 60.0  # a part that ran this long has recovered

@@ -6,6 +6,7 @@ root the server runs under an unprivileged account that keeps no right of root's
 
 import fcntl
 import hashlib
+import multiprocessing
 import os
 import signal
 import stat
@@ -13,13 +14,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
-
-import psycopg
 
 from engine_site import postgres_files as files
 from engine_site.children import die_with
@@ -68,11 +68,13 @@ class EmbeddedPostgres:
             account = files.server_account(self.folder)
             programs = files.find_programs(account)
             self._end_leftovers()
-            if not self.folder.exists():
+            is_new = not self.folder.exists()
+            if is_new:
                 self._fill(programs, account)
-            self._check_version(programs)
+            else:
+                self._check_version(programs)
             self._run(programs, account)
-            if not self._accepts_password():
+            if not is_new and not self._accepts_password():
                 self._halt()
                 password = stored_secret(self.data / "database_password")
                 files.reset_password(self.folder, programs, account, password)
@@ -99,11 +101,7 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Tell whether a server, ours or another process', answers in this folder."""
-        try:
-            with psycopg.connect(self.database_url, connect_timeout=5):
-                return True
-        except psycopg.OperationalError:
-            return False
+        return _refusal(self.database_url) is None
 
     def __enter__(self) -> Self:
         self.start()
@@ -218,13 +216,12 @@ class EmbeddedPostgres:
         raise DatabaseNotStarted(f"PostgreSQL did not start; the end of {self.log}: {' | '.join(said)}")
 
     def _accepts_password(self) -> bool:
-        try:
-            with psycopg.connect(self.database_url, connect_timeout=10):
-                return True
-        except psycopg.OperationalError as error:
-            if "password authentication failed" in str(error):
-                return False
-            raise DatabaseNotStarted(f"PostgreSQL started but does not answer: {error}") from error
+        # Asked in a process that ends with it: the driver takes as much memory as all the rest of the supervisor.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as aside:
+            refusal = aside.submit(_refusal, self.database_url).result()
+        if refusal is not None and "password authentication failed" not in refusal:
+            raise DatabaseNotStarted(f"PostgreSQL started but does not answer: {refusal}")
+        return refusal is None
 
     def _halt(self) -> None:
         if self.process is None:
@@ -291,10 +288,22 @@ class EmbeddedPostgres:
             "log_timezone": "UTC",
             "log_line_prefix": "%m [%p] %a ",
             "log_checkpoints": "off",
+            "max_logical_replication_workers": "0",  # nor does its launcher run
         }
         if not self.durable:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         return settings
+
+
+def _refusal(database_url: str) -> str | None:
+    """Return in the server's words why it lets nobody in, None if it does."""
+    import psycopg
+
+    try:
+        with psycopg.connect(database_url, connect_timeout=10):
+            return None
+    except psycopg.OperationalError as error:
+        return str(error)
 
 
 def _short_name(folder: Path) -> Path:

@@ -13,8 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from engine_site import prepared
-from engine_site.apps import GATE
-from engine_site.children import Part, die_with
+from engine_site.children import GATE, Part, die_with
 from engine_site.console import Console
 from engine_site.environment import CLONE, Environment
 from engine_site.postgres_files import DatabaseNotStarted
@@ -37,10 +36,12 @@ def launch(environment: Environment) -> None:
         if is_new or not prepared.is_prepared(environment):
             prepared.forget(environment)
             with process_aside() as aside:
-                aside.submit(load)  # takes as long as setting up a database does
+                loading = aside.submit(
+                    load, environment, is_new
+                )  # takes as long as setting up a database does
                 supervisor.start_database()
                 supervisor.start_parts(parts(environment, web, waiting))
-                password = aside.submit(prepare, environment).result()
+                password = aside.submit(prepare, environment, loading.result()).result()
             prepared.remember(environment)
         else:
             supervisor.start_database()
@@ -84,17 +85,18 @@ def process_aside() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, multiprocessing.get_context("fork"), initializer=ending)
 
 
-def load() -> None:
-    """Load all that `prepare` needs; the database need not be up yet."""
+def load(environment: Environment, is_new: bool) -> tuple[str, str] | None:
+    """Do what needs no database: load Django, and hash the password that a new site's first user will have."""
     import django
 
     django.setup()
-    from engine_site import preparation  # noqa: F401
+    from engine_site import preparation
+
+    return preparation.first_password(environment.admin_password) if is_new else None
 
 
-def prepare(environment: Environment) -> str | None:
+def prepare(environment: Environment, ready: tuple[str, str] | None) -> str | None:
     """Make the database and the files ready; return the first user's password if it was just invented."""
-    load()
     from django.db import OperationalError, connections
 
     from engine_site import preparation
@@ -105,7 +107,7 @@ def prepare(environment: Environment) -> str | None:
         applied = preparation.apply_migrations()
         if applied:
             console.say(f"{applied} migrations applied ({time.monotonic() - began:.1f} s).")
-        password = preparation.create_first_user(environment.admin_password)
+        password = preparation.create_first_user(environment.admin_password, ready)
         preparation.load_demo()
     except OperationalError as error:
         said = " ".join(str(error).split())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.db import connection
@@ -29,14 +30,20 @@ def apply_migrations() -> int:
     return len(missing)
 
 
-def create_first_user(password: str | None) -> str | None:
+def first_password(given: str | None) -> tuple[str, str]:
+    """Return the first user's password, given or invented, and its hash; needs no database but half a second."""
+    password = given or invent_password()
+    return password, make_password(password)
+
+
+def create_first_user(given: str | None, ready: tuple[str, str] | None = None) -> str | None:
     """Create the user `admin` if there are no users at all; return the password if we had to invent it."""
     users = get_user_model().objects
     if users.exists():
         return None
-    invented = None if password else invent_password()
-    users.create_superuser(username=FIRST_USER, password=password or invented)
-    return invented
+    password, hashed = ready or first_password(given)
+    users.create(username=FIRST_USER, password=hashed, is_staff=True, is_superuser=True)
+    return None if given else password
 
 
 def invent_password() -> str:

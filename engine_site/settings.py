@@ -46,7 +46,7 @@ ENGINE_ADMIN_PASSWORD = ENVIRONMENT.admin_password
 # Not daphne: it would load its whole network stack into every worker and command, for runserver's sake alone.
 INSTALLED_APPS = [
     "unfold",  # before admin: it replaces the admin's templates
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are loaded with the addresses: workers need none
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -19,7 +19,7 @@ from rest_framework.exceptions import ParseError
 
 from records.cleaning import clean_value
 from records.filters import as_q
-from records.json_http import parse_json
+from records.json_text import parse_json
 from records.kinds import Kind
 
 DEFAULT_LIMIT = 50

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from rest_framework.exceptions import ParseError
 
-from records.json_http import MAX_DEPTH, parse_json
+from records.json_text import MAX_DEPTH, parse_json
 
 LARGEST_YAML = 200_000  # characters; JSON is read a hundred times faster
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from access import audit
 from access.permissions import Operation, may, require
 from executions.models import Execution
-from records.json_http import dump_json
+from records.json_text import dump_json
 from webhooks.incoming import Incoming
 from webhooks.models import MAX_ERROR, Webhook, WebhookCall
 from webhooks.news import announce_call

@@ -16,7 +16,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
 
-from records.json_http import parse_json
+from records.json_text import parse_json
 
 KEY_HEADER = "x-webhook-key"
 FILTERED = "[filtered]"

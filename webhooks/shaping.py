@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from records.json_http import dump_json
+from records.json_text import dump_json
 
 OUTPUT_NAME = "webhook_response"
 BODIES = ("json", "text", "html", "base64")

@@ -49,6 +49,7 @@ from webhooks.operations import create_webhook
 OURS = {
     "records", "access", "projects", "flows", "connectors", "executions", "inbox", "schedules", "webhooks",
 }  # fmt: skip
+admin.autodiscover()
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 PAGE = 50
 

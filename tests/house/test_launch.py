@@ -89,6 +89,41 @@ def test_a_part_waits_at_the_gate_until_it_opens() -> None:
         part.wait()
 
 
+def loaded_by(code: str, role: str, data: Path) -> set[str]:
+    """Return the names of all modules that are loaded once `code` has run."""
+    variables = {
+        "ENGINE_ROLE": role,
+        "ENGINE_DATA": str(data),
+        "DJANGO_SETTINGS_MODULE": "engine_site.settings",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"],
+        cwd=CLONE,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    return set(told.stdout.split())
+
+
+@pytest.mark.process
+def test_no_process_loads_what_it_does_not_need(tmp_path: Path) -> None:
+    supervisor = loaded_by("import manage", "command", tmp_path)
+    assert "engine_site.supervisor" in supervisor
+    assert not supervisor & {"django.conf", "psycopg", "asyncio"}
+
+    worker = loaded_by("import django; django.setup(); import executions.cluster", "worker", tmp_path)
+    assert "executions.admin" not in worker
+    assert not worker & {
+        "rest_framework.views",
+        "unfold.admin",
+        "drf_spectacular.openapi",
+        "engine_site.urls",
+    }
+
+
 def test_the_password_is_shown_only_when_it_was_invented(environment: Environment) -> None:
     told = dict(what_to_know(environment, None))
     assert told == {"Open": "http://localhost:8000/", "User": "admin", "Stop": "Ctrl-C"}

@@ -153,6 +153,21 @@ def test_killing_the_supervisor_leaves_nothing_and_the_next_start_works(start: S
         one.kill()
 
 
+def test_a_first_start_that_was_killed_is_finished_by_the_next(start: Start) -> None:
+    engine = start()
+    engine.wait_for("PostgreSQL started")
+    family = engine.family()
+    engine.process.kill()
+    engine.process.wait(10)
+    wait_until(lambda: not alive(family), 20, lambda: alive(family))
+    assert "Password" not in engine.said, "the tables and the first user were yet to be made"
+
+    again = start(data=engine.data)
+    again.wait_for("Ctrl-C\n")
+    assert again.is_ready()
+    assert re.search(r"migrations applied.*Password +(\w{4}-){3}\w{4} ", again.said, re.DOTALL), again.said
+
+
 def test_what_is_taken_is_said_in_one_line(start: Start, free_port: Callable[[], int]) -> None:
     engine = start()
     engine.wait_for("PostgreSQL started")
