@@ -4,6 +4,7 @@
 and wait at a gate until the tables are there. Watching over them afterwards is `supervisor.py`.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -36,9 +37,8 @@ def launch(environment: Environment) -> None:
         if is_new or not prepared.is_prepared(environment):
             prepared.forget(environment)
             with process_aside() as aside:
-                loading = aside.submit(
-                    load, environment, is_new
-                )  # takes as long as setting up a database does
+                # Loading takes as long as setting up a database does.
+                loading = aside.submit(load, environment, is_new)
                 supervisor.start_database()
                 supervisor.start_parts(parts(environment, web, waiting))
                 password = aside.submit(prepare, environment, loading.result()).result()
@@ -86,17 +86,20 @@ def process_aside() -> ProcessPoolExecutor:
 
 
 def load(environment: Environment, is_new: bool) -> tuple[str, str] | None:
-    """Do what needs no database: load Django, and hash the password that a new site's first user will have."""
+    """Do what needs no database; return the password that a new site's first user will have, and its hash."""
     import django
 
     django.setup()
+    gc.disable()  # this process ends before its garbage could matter
     from engine_site import preparation
 
+    if preparation.collect_static_files():
+        Console(environment.log_format, sys.stdout).say("Static files collected.")
     return preparation.first_password(environment.admin_password) if is_new else None
 
 
 def prepare(environment: Environment, ready: tuple[str, str] | None) -> str | None:
-    """Make the database and the files ready; return the first user's password if it was just invented."""
+    """Make the database ready; return the first user's password if it was just invented."""
     from django.db import OperationalError, connections
 
     from engine_site import preparation
@@ -114,8 +117,6 @@ def prepare(environment: Environment, ready: tuple[str, str] | None) -> str | No
         raise DatabaseNotStarted(f"The database does not answer: {said}") from error
     finally:
         connections.close_all()
-    if preparation.collect_static_files():
-        console.say("Static files collected.")
     return password
 
 
