@@ -12,7 +12,7 @@ from connectors.operations import Stored
 from connectors.outgoing import Policy, present_policy
 from connectors.sealing import CannotOpen, unseal
 from connectors.types.base import Inputs
-from executions.hosting import Assignment
+from executions.assignments import Assignment
 from executions.masks import Masks, note_use
 from executions.savepoints import load_journals
 from executions.sealed_inputs import owner_of

@@ -12,11 +12,12 @@ from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
-from django.db import OperationalError, connection, transaction
+import psycopg
+from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg import Connection
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.errors import DivisionByZero, error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb
 
 Params = Mapping[str, Any] | Sequence[Any]
@@ -43,13 +44,80 @@ def run_prepared(link: Connection[Any], sql: str, params: Params) -> list[tuple[
     """Do the work of `fetch`, past psycopg's cursor: that costs more than the rest, and a call makes some ten."""
     if not link.autocommit and link.pgconn.transaction_status == TransactionStatus.IDLE:
         _checked(link, link.pgconn.exec_(b"BEGIN"))
+    adapted, name, raw = _bound(link, sql, params)
+    return _rows(adapted, _checked(link, link.pgconn.exec_prepared(name, raw, adapted.formats)))
+
+
+EXPECT = "1 / ({})::int"  # in a statement of `together`: breaks it off unless this condition holds
+
+
+class Unexpected(Exception):
+    """What statements sent together were to find was not so. Nothing was written."""
+
+
+def together(statements: Sequence[tuple[str, Params]]) -> list[list[tuple[Any, ...]]]:
+    """Run statements as one transaction and return the rows of each. None can use what came of the one before, so all
+    are sent at once, and cost one round trip. Raises Unexpected when one of them does not find what it EXPECTs.
+    """
+    connection.ensure_connection()
+    try:
+        if connection.in_atomic_block:
+            with transaction.atomic():
+                return [fetch(sql, params) for sql, params in statements]
+        with connection.wrap_database_errors:
+            return run_together(connection.connection, statements)
+    except DatabaseError as error:
+        if isinstance(error.__cause__, DivisionByZero):
+            raise Unexpected from error
+        raise
+
+
+def run_together(
+    link: Connection[Any], statements: Sequence[tuple[str, Params]]
+) -> list[list[tuple[Any, ...]]]:
+    """Do the work of `together` in libpq's pipeline mode."""
+    bound = [_bound(link, sql, params) for sql, params in statements]
+    pgconn = link.pgconn
+    pgconn.enter_pipeline_mode()
+    pgconn.send_query_params(b"BEGIN", None)
+    for adapted, name, raw in bound:
+        pgconn.send_query_prepared(name, raw, adapted.formats)
+    pgconn.send_query_params(b"COMMIT", None)
+    pgconn.pipeline_sync()
+    _, *results, _ = [_one_result(link) for _ in range(len(bound) + 2)]
+    _one_result(link)  # of the sync
+    pgconn.exit_pipeline_mode()
+    if pgconn.transaction_status != TransactionStatus.IDLE:
+        _checked(link, pgconn.exec_(b"ROLLBACK"))
+    for result in results:
+        _checked(link, result)
+    return [_rows(adapted, result) for (adapted, _, _), result in zip(bound, results, strict=True)]
+
+
+def _one_result(link: Connection[Any]) -> Any:
+    """Return the result of the next command in the pipeline. Raises OperationalError when the connection is lost."""
+    result = link.pgconn.get_result()
+    if link.pgconn.status != ConnStatus.OK:
+        link.close()
+        raise psycopg.OperationalError("the connection was lost in the midst of statements sent together")
+    if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
+        link.pgconn.get_result()  # None, which ends the results of this command
+    return result
+
+
+def _bound(link: Connection[Any], sql: str, params: Params) -> tuple[Any, bytes, Any]:
+    """Return what runs this statement with these values: their adapter, its prepared name, and the values."""
     statement, names = _with_numbers(sql)
     values = [params[name] for name in names] if isinstance(params, Mapping) else params
-    adapted = Transformer.from_context(link)
-    raw: Any = adapted.dump_sequence(values, [PyFormat.AUTO] * len(values))
-    name = _prepared(link, statement, tuple(adapted.types or ()))
-    adapted.set_pgresult(_checked(link, link.pgconn.exec_prepared(name, raw, adapted.formats)))
-    return adapted.load_rows(0, adapted.pgresult.ntuples, tuple) if adapted.pgresult else []
+    adapted: Any = Transformer.from_context(link)
+    raw = adapted.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    return adapted, _prepared(link, statement, tuple(adapted.types or ())), raw
+
+
+def _rows(adapted: Any, result: Any) -> list[tuple[Any, ...]]:
+    adapted.set_pgresult(result)
+    rows: list[tuple[Any, ...]] = adapted.load_rows(0, result.ntuples, tuple)
+    return rows
 
 
 @lru_cache(maxsize=2000)

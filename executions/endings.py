@@ -22,7 +22,8 @@ _at_end: list[AtEnd] = []
 
 
 def at_end(react: AtEnd) -> None:
-    """Call `react` in every transaction that ends executions. It is on the hot path: one cheap statement at most."""
+    """Call `react` in every transaction that ends executions with ties (see `Caller.has_ties`): one cheap statement at
+    most."""
     _at_end.append(react)
 
 
@@ -46,11 +47,10 @@ def after_end(
     here: int | None = None,
     *,
     at_once: list[UUID] | None = None,
-    are_parents: bool = True,
-    hold_locks: bool = True,
+    have_ties: bool = True,
 ) -> list[tuple[UUID, int]]:
-    """Let waiters of these ended executions know and, unless they never had any, hand on their locks and stop their
-    children.
+    """Let waiters of these ended executions know and, if they may `have_ties`, undo these: hand on their locks, stop
+    their children, and let other parts do theirs.
 
     A waiter in its host's memory is marked ready and its host is told; the host resumes it when a slot is free.
     Returns the waiters that may go on, with their hosts; the host `here` is asking and needs no word. Those of its
@@ -59,11 +59,13 @@ def after_end(
     woken: list[tuple[UUID, int]] = []
     while ids:
         woken += wake_waiters(ids, here, at_once)
-        if hold_locks and (next_holders := locks.free_locks(ids)):
+        if not have_ties:
+            break
+        if next_holders := locks.free_locks(ids):
             woken += wake(next_holders, here)
         for react in _at_end:
             woken += react(ids, here)
-        ids = stop_children(ids) if are_parents else []
+        ids = stop_children(ids)
     return woken
 
 

@@ -17,15 +17,16 @@ from django.conf import settings
 
 from access import audit
 from access.models import AuditEntry
-from executions import doorbell, hosting
+from executions import doorbell, hosting, recovery
 from executions.announce import HOST, SECRETS
+from executions.assignments import Assignment, assignments
 from executions.connecting import Connection
 from executions.hosted_calls import HostedCalls
 from executions.hosted_connections import HostedConnections
 from executions.hosted_ends import HostedEnds
 from executions.hosted_run import HostedRun
 from executions.hosted_runs import GRACE_SECONDS, HostedRuns
-from executions.hosting import Assignment, Held
+from executions.hosting import Held
 from executions.lease import LOCK_CLASS, Lease
 from executions.loop import Loop
 from executions.masks import Masks
@@ -165,19 +166,18 @@ class Host:
         while self._inbox:
             ids.append(self._inbox.popleft())
         if ids:
-            self._begin(ids)
+            self._begin(assignments(self._lease.id, ids))
         self._connections.on_wake()
 
-    def _begin(self, ids: list[UUID]) -> None:
+    def _begin(self, given: list[Assignment]) -> None:
         """Begin executions that are RUNNING on this host, each in the way of its type."""
         by_way: dict[Callable[[list[Assignment]], None], list[Assignment]] = {}
-        found = hosting.assignments(self._lease.id, ids)
-        self._masks.load(found)
-        for each in found:
+        self._masks.load(given)
+        for each in given:
             if not self._has(each.id, each.attempt):
                 by_way.setdefault(self._ways[each.type], []).append(each)
-        for way, given in by_way.items():
-            way(given)
+        for way, alike in by_way.items():
+            way(alike)
 
     def _has(self, execution_id: UUID, attempt: int) -> bool:
         run: HostedRun | Connection | None = self._runs.held.get(execution_id)
@@ -230,8 +230,8 @@ class Host:
         self._strays = strays
         if waited_for:
             logger.warning("%s executions were claimed for this host and not handed over", len(waited_for))
-            self._begin(waited_for)
+            self._begin(assignments(self._lease.id, waited_for))
 
     def _sweep(self) -> None:
-        if hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS):
+        if recovery.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS):
             self._scribe.flush_soon()

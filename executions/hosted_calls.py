@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from executions import flow_calls, hosting
+from executions.assignments import Assignment, assignment_of_child, assignments
 from executions.database import TRIES, was_deadlock
 from executions.flow_calls import CallRefused, Parked, PutDown, Started
 from executions.hosted_run import ChannelBroken, HostedRun
@@ -35,7 +36,7 @@ class HostedCalls:
     """Hears and answers the flow processes of one host. `begin` takes on what their calls started here."""
 
     def __init__(
-        self, runs: HostedRuns, loop: Loop, scribe: Scribe, begin: Callable[[list[UUID]], None]
+        self, runs: HostedRuns, loop: Loop, scribe: Scribe, begin: Callable[[list[Assignment]], None]
     ) -> None:
         self._runs, self._loop, self._scribe, self._begin = runs, loop, scribe, begin
         self._identities = Identities()
@@ -152,7 +153,7 @@ class HostedCalls:
             self._runs.let_go(run, [run.id])
         elif isinstance(value, Started):
             self._reply(run, request.number, {"value": value.value})
-            self._begin([value.execution_id])
+            self._begin_child(run, value.child)
         else:
             self._reply(run, request.number, outcome)
 
@@ -165,6 +166,10 @@ class HostedCalls:
         if run.flush():
             self._loop.watch_readable(run.channel, partial(self._on_channel, run))
         self._on_channel(run)
+
+    def _begin_child(self, parent: HostedRun, columns: dict[str, Any]) -> None:
+        known = assignment_of_child(parent.assignment, columns)
+        self._begin(assignments(self._runs.host_id, [columns["id"]]) if known is None else [known])
 
     # -- Parking and resuming -----------------------------------------------------------------------------
 
@@ -180,9 +185,9 @@ class HostedCalls:
         stay = 0 if is_crowded else configuration.value("SLEEP_MAX_SECONDS")
         # The process of a run that waits for long ends; its row waits on, and any worker takes it up again.
         self._loop.after(stay, lambda: runs.leave([run], hosting.unload) if run.is_parked_in(turn) else None)
-        if parked.started:
-            self._begin(list(parked.started))
-        if not any(key in runs.held for key in parked.started):  # unless its child took the slot
+        if parked.child:
+            self._begin_child(run, parked.child)
+        if not parked.child or parked.child["id"] not in runs.held:  # unless its child took the slot
             runs.slot_is_free()
 
     def resume(self) -> None:

@@ -8,11 +8,12 @@ from functools import partial
 from uuid import UUID
 
 from executions import hosting
+from executions.assignments import Assignment
 from executions.connecting import Connection, Connections
 from executions.connection_needs import read_needs
 from executions.hosted_ends import HostedEnds
 from executions.hosted_runs import GRACE_SECONDS
-from executions.hosting import Assignment, Held
+from executions.hosting import Held
 from executions.lifecycle import Reason, Status
 from executions.loop import Loop
 from executions.masks import Masks

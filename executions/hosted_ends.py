@@ -7,16 +7,22 @@ transaction. Who goes on after that is answered at once.
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
 
-from executions import hosting
+from executions import end_writing
+from executions.assignments import Assignment, assignments
+from executions.database import Unexpected
 from executions.hosted_calls import HostedCalls, Outcomes, retried
 from executions.hosted_run import HostedRun
 from executions.hosted_runs import HostedRuns
-from executions.log import write_lines
-from executions.moves import Outcome
+from executions.lifecycle import Status
+from executions.log import Line, write_lines
+from executions.moves import Ends
+from executions.moves_here import SoleWait
 from executions.outcome import decide_outcome, last_words
 from executions.scribe import Scribe
 
@@ -24,14 +30,12 @@ logger = logging.getLogger("engine.host")
 
 MOST_LINGER_SECONDS = 0.005
 
-End = tuple[UUID, int, Outcome]  # of this execution in this attempt
-
 
 class HostedEnds:
     """Ends what one host ran. `begin` takes on what was claimed for the freed slots."""
 
     def __init__(
-        self, runs: HostedRuns, calls: HostedCalls, scribe: Scribe, begin: Callable[[list[UUID]], None]
+        self, runs: HostedRuns, calls: HostedCalls, scribe: Scribe, begin: Callable[[list[Assignment]], None]
     ) -> None:
         self._runs, self._calls, self._scribe, self._begin = runs, calls, scribe, begin
         self.dead: list[HostedRun] = []  # not buried yet
@@ -58,7 +62,7 @@ class HostedEnds:
         dead, self.dead = self.dead, []
         had_room = self._runs.has_slot()
         rings = True
-        ends: list[End] = []
+        ends: Ends = []
         for run in dead:
             self._calls.drain(run)
             if run.is_let_go:
@@ -81,26 +85,27 @@ class HostedEnds:
         self._scribe.flush_soon()
         self._runs.slot_is_free(rings)
 
-    def end(self, ends: list[End], dead: Iterable[HostedRun] = (), *, of_connections: bool = False) -> int:
+    def end(self, ends: Ends, dead: Iterable[HostedRun] = (), *, of_connections: bool = False) -> int:
         """Write these ends down and give their slots away; returns how many are left over."""
         runs = self._runs
         lines = self._scribe.take_lines()
         forgetful = [run.id for run in dead if not run.assignment.keeps_savepoints]
-        are_parents = any(run.caller.may_have_children for run in dead)
-        hold_locks = any(run.caller.may_hold_locks for run in dead)
+        have_ties = any(run.caller.has_ties for run in dead)
         takes_next = not runs.is_stopping and not runs.ready
+        if not (of_connections or have_ties):
+            with suppress(Unexpected):  # the long way finds out what is otherwise
+                return self._end_plain(ends, dead, forgetful, lines, takes_next)
 
-        def work() -> tuple[hosting.Ended, Outcomes]:
+        def work() -> tuple[end_writing.Ended, Outcomes]:
             with transaction.atomic():
                 write_lines(lines, runs.host_id)
-                done = hosting.end(
+                done = end_writing.end(
                     runs.host_id,
                     ends,
                     forgetful,
                     takes_next=takes_next,
                     of_connections=of_connections,
-                    are_parents=are_parents,
-                    hold_locks=hold_locks,
+                    have_ties=have_ties,
                 )
                 return done, self._calls.go_on(done.resumed)
 
@@ -115,5 +120,51 @@ class HostedEnds:
         for key in done.ready:
             runs.mark_ready(key)
         if done.claimed:
-            self._begin(done.claimed)
+            self._begin(assignments(runs.host_id, done.claimed))
         return done.slots_left
+
+    def _end_plain(
+        self,
+        ends: Ends,
+        dead: Iterable[HostedRun],
+        forgetful: list[UUID],
+        lines: list[Line],
+        takes_next: bool,
+    ) -> int:
+        """Do what `end` does for executions without ties, in one round trip. Raises Unexpected when it takes more."""
+        waits = self._sole_waits(ends, dead)
+        work = partial(
+            end_writing.end_plain,
+            self._runs.host_id,
+            ends,
+            forgetful,
+            waits,
+            lines,
+            takes_next=takes_next,
+        )
+        answers, claimed = retried(work, [])
+        for key in answers:
+            self._runs.held[key].caller.pending = None
+        self._calls.answer_parked({key: {"value": value} for key, value in answers.items()})
+        if claimed:
+            self._begin(assignments(self._runs.host_id, claimed))
+        return len(ends) - len(waits) - len(claimed)
+
+    def _sole_waits(self, ends: Ends, dead: Iterable[HostedRun]) -> list[SoleWait]:
+        """Return the waits of parents here for these. Raises Unexpected when one waits for more, or will hear of an
+        error."""
+        parents = {
+            run.id: self._runs.held.get(run.assignment.parent_id) for run in dead if run.assignment.parent_id
+        }
+        waits = []
+        for execution_id, _, outcome in ends:
+            parent = parents.get(execution_id)
+            if parent is None or parent.parked_by is None or parent.caller.pending is None:
+                continue
+            number, wait = parent.caller.pending
+            if wait["kind"] != "executions" or str(execution_id) not in wait["ids"]:
+                continue
+            if len(wait["ids"]) > 1 or not wait["single"] or outcome.status != Status.ENDED_SUCCESS:
+                raise Unexpected
+            waits.append(SoleWait(execution_id, parent.id, parent.assignment.attempt, number))
+        return waits

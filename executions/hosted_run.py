@@ -15,9 +15,9 @@ from uuid import UUID
 import orjson
 
 from connectors.masking import Masker
+from executions.assignments import Assignment
 from executions.database import without_nulls
 from executions.flow_calls import Caller
-from executions.hosting import Assignment
 from executions.lifecycle import Reason
 from executions.log import MAX_LINE, Line, LogCounter
 from executions.outcome import Death

@@ -8,10 +8,11 @@ from functools import partial
 from uuid import UUID
 
 from connectors.masking import Masker
-from executions import doorbell, hosting
+from executions import doorbell, hosting, recovery
+from executions.assignments import Assignment
 from executions.calls.base import Caller
 from executions.hosted_run import HostedRun
-from executions.hosting import Assignment, Held
+from executions.hosting import Held
 from executions.lifecycle import Reason
 from executions.loop import Loop
 from executions.outcome import Death
@@ -72,8 +73,7 @@ class HostedRuns:
             root_id=assignment.root_id,
             is_productive=assignment.is_productive,
             user=None,  # looked up anew for each call
-            may_have_children=assignment.has_journal,
-            may_hold_locks=assignment.has_journal,
+            has_ties=assignment.has_journal,
             pending=journal.pending,
         )
         key = f"{assignment.id}:{assignment.attempt}"
@@ -173,5 +173,5 @@ class HostedRuns:
         self.requeue(run, cause)
 
     def requeue(self, run: HostedRun, cause: str) -> None:
-        for key in hosting.crashed(self.host_id, run.id, run.assignment.attempt, cause):
+        for key in recovery.crashed(self.host_id, run.id, run.assignment.attempt, cause):
             self.mark_ready(key)

@@ -1,12 +1,12 @@
-"""What only a host does to executions: claim, park, resume, end; each one short transaction, each fenced.
+"""What only a host does to executions: claim, park, resume, put down; each one short transaction, each fenced.
 
 A host may write to a row only while the row names this host and the attempt it was given. The number of
 RUNNING rows of a host with a process never exceeds its slots, and of those that it carries out without one
 (connections: no script) its connections: whoever adds one locks the host's process row first, unless another of
-the host's executions gives up its place in the same transaction.
+the host's executions gives up its place in the same transaction. How they end is in `end_writing`, and what becomes of
+those that crashed or lost their host in `recovery`.
 """
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,13 +15,10 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce_ready
-from executions.database import fetch, from_jsonb, jsonb, transacted
-from executions.endings import after_end, sweep_others, wake
+from executions.database import fetch, jsonb, transacted
 from executions.lifecycle import DUE, WAITING, Reason, Status
-from executions.moves import Moved, Outcome
+from executions.moves import Moved
 from executions.timers import IS_TIMED
-
-logger = logging.getLogger("engine.host")
 
 
 class LateWrite(Exception):
@@ -30,7 +27,7 @@ class LateWrite(Exception):
 
 # -- Claim --------------------------------------------------------------------------------------------------
 
-_NO_MAINTENANCE = " AND NOT EXISTS (SELECT 1 FROM executions_maintenance)"
+NO_MAINTENANCE = " AND NOT EXISTS (SELECT 1 FROM executions_maintenance)"
 _LOCK_HOST = "SELECT slots, connections FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
 _RUNNING = (
     "(SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host)s AND r.status = 'RUNNING'"
@@ -46,15 +43,15 @@ def claim(host_id: int) -> list[Moved]:
         slots, connections = lock_host(host_id)
         if not slots:
             return []
-        return _claim(host_id, _FREE, _FREE_CONNECTIONS, {"slots": slots, "connections": connections})
+        return claim_next(host_id, _FREE, _FREE_CONNECTIONS, {"slots": slots, "connections": connections})
 
 
 _NEXT = "ORDER BY e.priority DESC, e.ready_at LIMIT {} FOR NO KEY UPDATE SKIP LOCKED"
 
 
-def _claim(host_id: int, slots: str, connections: str, params: dict[str, Any]) -> list[Moved]:
+def claim_next(host_id: int, slots: str, connections: str, params: dict[str, Any]) -> list[Moved]:
     """Claim the next of both queues. `slots` and `connections` are SQL: how many of each at most."""
-    queued = "e.host_id IS NULL" + _NO_MAINTENANCE + " AND e.script_id IS "
+    queued = "e.host_id IS NULL" + NO_MAINTENANCE + " AND e.script_id IS "
     moved = moves.move(
         queued + "NOT NULL",
         Status.RUNNING,
@@ -65,8 +62,24 @@ def _claim(host_id: int, slots: str, connections: str, params: dict[str, Any]) -
         sources=[Status.QUEUED],
     )
     # What is left of a wait that is over would hold up the next one.
-    _forget_waits([row.id for row in moved if row.attempt > 1])
+    forget_waits([row.id for row in moved if row.attempt > 1])
     return moved
+
+
+def next_as_statement(host_id: int, most: int) -> tuple[str, dict[str, Any]]:
+    """Return the statement that claims the next executions with a process, to be sent with others.
+
+    It is broken off when one of them ran before: then there is more to be done. Its rows are for `moves.told`.
+    """
+    return moves.as_statement(
+        "e.host_id IS NULL AND e.script_id IS NOT NULL" + NO_MAINTENANCE,
+        Status.RUNNING,
+        {"host": host_id, "left": most},
+        sets=", host_id = %(host)s, attempt = e.attempt + 1",
+        tail=_NEXT.format("%(left)s"),
+        sources=[Status.QUEUED],
+        expects="attempt = 1",
+    )
 
 
 def lock_host(host_id: int) -> tuple[int, int]:
@@ -96,68 +109,6 @@ def queue_due(most: int = 500) -> float | None:
         f" WHERE status IN ({due}) AND ready_at IS NOT NULL AND host_id IS NULL AND NOT {IS_TIMED}"
     )
     return None if rows[0][0] is None else max(rows[0][0], 0.0)
-
-
-# -- Take on ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What a host needs to run one execution."""
-
-    id: UUID
-    attempt: int
-    name: str
-    type: str
-    status: str
-    script_id: str | None
-    script: str | None
-    inputs: dict[str, Any] | None
-    project_id: UUID
-    project_name: str
-    parent_id: UUID | None
-    is_productive: bool
-    created_by_id: UUID | None
-    roles: list[UUID] | None
-    starter_kind: str
-    starter_id: UUID | None
-    user_name: str | None
-    user_email: str | None
-    flow_id: UUID | None
-    max_runtime_minutes: float | None
-    deadline_in: float | None
-    cancel_requested: bool
-    pause_requested: bool
-    seed: UUID
-    root_id: UUID
-    keeps_savepoints: bool
-    has_journal: bool
-    connector_id: UUID | None
-    connector_type: str
-    sealed_inputs: str | None
-    secrets_used: list[UUID]  # the connectors whose secrets were used in its tree
-    losses: int  # how often its host was lost
-
-
-_ASSIGNMENTS = """
-SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_value, e.project_id, p.name,
-    e.parent_id, e.is_productive, e.created_by_id, e.roles, e.starter_kind, e.starter_id,
-    u.username, u.email, e.flow_id, e.max_runtime_minutes,
-    extract(epoch FROM e.deadline_at - clock_timestamp())::float8, e.cancel_requested_at IS NOT NULL,
-    e.pause_requested_at IS NOT NULL, e.seed, coalesce(e.root_id, e.id), e.savepoint_retention <> 'none',
-    e.attempt > 1 OR e.forked_from_id IS NOT NULL,
-    e.connector_id, e.connector_type, e.sealed_inputs,
-    ARRAY(SELECT connector_id FROM connectors_secretuse u WHERE u.root_id = coalesce(e.root_id, e.id)), e.losses
-FROM executions_execution e JOIN projects_project p ON p.id = e.project_id
-LEFT JOIN flows_script s ON s.sha256 = e.script_id LEFT JOIN access_user u ON u.id = e.created_by_id
-WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
-"""
-
-
-def assignments(host_id: int, ids: list[UUID]) -> list[Assignment]:
-    """Return what is needed to run these executions, for those that this host really holds."""
-    rows = fetch(_ASSIGNMENTS, (ids, host_id))
-    return [Assignment(*row[:7], *(from_jsonb(row[7]), *row[8:])) for row in rows]
 
 
 # -- Park and resume ----------------------------------------------------------------------------------------
@@ -196,7 +147,7 @@ def park(
         raise LateWrite
 
 
-_RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + _NO_MAINTENANCE
+RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + NO_MAINTENANCE
 
 
 def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
@@ -206,7 +157,7 @@ def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
         if not slots:
             raise LateWrite
         moved = moves.move(
-            _RESUMABLE,
+            RESUMABLE,
             Status.RUNNING,
             {"ids": ids, "host": host_id, "slots": slots},
             tail=(
@@ -214,11 +165,11 @@ def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
                 " FOR NO KEY UPDATE"
             ),
         )
-        _forget_waits([row.id for row in moved])
+        forget_waits([row.id for row in moved])
     return [row.id for row in moved]
 
 
-def _forget_waits(ids: list[UUID]) -> None:
+def forget_waits(ids: list[UUID]) -> None:
     if ids:
         fetch("DELETE FROM executions_wait WHERE waiter_id = ANY(%s)", (ids,))
 
@@ -292,13 +243,13 @@ def put_down(host_id: int, ids: list[UUID]) -> list[UUID]:
         sets=", host_id = NULL",
         sources=[Status.RUNNING],
     )
-    let_go = _let_go("e.host_id = %(host)s AND e.id = ANY(%(ids)s)", {"ids": ids, "host": host_id})
+    dropped = let_go("e.host_id = %(host)s AND e.id = ANY(%(ids)s)", {"ids": ids, "host": host_id})
     if queued:
         announce_ready()
-    return [row.id for row in queued] + let_go
+    return [row.id for row in queued] + dropped
 
 
-def _let_go(condition: str, params: dict[str, Any]) -> list[UUID]:
+def let_go(condition: str, params: dict[str, Any]) -> list[UUID]:
     """Take the host away from waiting executions; those whose wait is over are queued by the next look.
 
     A wish that the host has not come to is fulfilled: nobody else would look at it before the wait is over.
@@ -317,196 +268,3 @@ def _let_go(condition: str, params: dict[str, Any]) -> list[UUID]:
         sets = ", pause_requested_at = NULL"
         moves.move("e.id = ANY(%(ids)s)", Status.PAUSED, paused, reason=Reason.PAUSED, sets=sets)
     return [row[0] for row in rows]
-
-
-# -- Crash --------------------------------------------------------------------------------------------------
-
-MAX_CRASHES = 3  # of the flow process, without a savepoint in between
-MAX_LOSSES = 10  # of its host, without a savepoint in between: seldom the execution's own doing
-
-_PROGRESSED = (
-    "EXISTS (SELECT 1 FROM executions_savepoint s WHERE s.execution_id = e.id AND s.attempt = e.attempt)"
-)
-
-
-def _try_again(
-    condition: str, params: dict[str, Any], *, count: str, most: int, reason: Reason, cause: str
-) -> tuple[list[UUID], list[UUID]]:
-    """Queue executions whose process is gone, or end those that were tried too often without progress.
-
-    Returns (ended, queued).
-    """
-    failed = f"CASE WHEN {_PROGRESSED} THEN 1 ELSE e.{count} + 1 END"
-    cause_params = {**params, "most": most, "cause": cause}
-    exhausted = moves.move(
-        f"{condition} AND {failed} >= %(most)s",
-        Status.ENDED_ERROR,
-        cause_params,
-        reason=Reason.ATTEMPTS_EXHAUSTED,
-        sets=(
-            f", {count} = %(most)s, message = 'attempts exhausted: it failed ' || %(most)s::text"
-            " || ' times without progress; at last: ' || %(cause)s::text"
-        ),
-        sources=[Status.RUNNING],
-    )
-    queued = moves.move(
-        condition,
-        Status.QUEUED,
-        params,
-        reason=reason,
-        sets=f", host_id = NULL, {count} = {failed}",
-        sources=[Status.RUNNING],
-    )
-    return [row.id for row in exhausted], [row.id for row in queued]
-
-
-@transacted
-def crashed(host_id: int, execution_id: UUID, attempt: int, cause: str) -> list[UUID]:
-    """Queue an execution of ours whose process died without a report, up to MAX_CRASHES times; then it ends.
-
-    Returns our parked executions that may go on, if it ended.
-    """
-    condition = "e.id = %(id)s AND e.host_id = %(host)s AND e.attempt = %(attempt)s"
-    params = {"id": execution_id, "host": host_id, "attempt": attempt}
-    ended, _ = _try_again(
-        condition, params, count="crashes", most=MAX_CRASHES, reason=Reason.CRASHED, cause=cause
-    )
-    woken = after_end(ended, here=host_id) if ended else []
-    _let_go(condition, params)
-    announce_ready()
-    return [waiter for waiter, host in woken if host == host_id]
-
-
-# -- End ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What came of the end of some of our executions."""
-
-    ended: list[UUID]  # what is missing was not ours any more: a late result is refused
-    resumed: list[UUID]  # parked ones of ours that go on in the freed slots
-    ready: list[UUID]  # parked ones of ours that may go on but got no slot
-    claimed: list[UUID]  # the next of the queue, claimed for what slots were left
-    slots_left: int = 0  # given up and not taken by any of these
-
-
-def end(
-    host_id: int,
-    ends: list[tuple[UUID, int, Outcome]],
-    forgetful: list[UUID],
-    *,
-    takes_next: bool = False,
-    of_connections: bool = False,
-    are_parents: bool = True,
-    hold_locks: bool = True,
-) -> Ended:
-    """End our executions and hand their slots on: to our own waiters that this fulfils, then (`takes_next`) to the
-    queue. The savepoints of `forgetful` ones go at once. All have processes, or (`of_connections`) none has: then
-    there is no slot to hand on, only the place of a connection. Unless they `are_parents`, none ever had a child;
-    unless they `hold_locks`, none ever asked for a lock."""
-    resumed: list[Moved] = []
-    claimed: list[Moved] = []
-    ready: list[UUID] = []
-    taken: set[UUID] = set()
-    freed = 0
-    with transaction.atomic(savepoint=False):  # the host's own is around it
-        moved = moves.end_hosted(host_id, ends)
-        ended = [row.id for row in moved]
-        freed = sum(row.old == Status.RUNNING for row in moved)
-        if ended:
-            if forgetful:
-                drop_savepoints(forgetful)
-            single: list[UUID] = []
-            can_hand_on = not of_connections and freed >= len(ended)
-            at_once = single if can_hand_on else None
-            woken = after_end(ended, host_id, at_once=at_once, are_parents=are_parents, hold_locks=hold_locks)
-            ready = [waiter for waiter, host in woken if host == host_id] + single
-        if ready and freed and not of_connections:
-            resumed = moves.move(
-                _RESUMABLE,
-                Status.RUNNING,
-                {"ids": ready, "host": host_id, "left": freed},
-                tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(left)s FOR NO KEY UPDATE",
-            )
-            taken = {row.id for row in resumed}
-            _forget_waits([key for key in taken if key not in single])
-            if left := [key for key in single if key not in taken]:
-                wake(left, host_id)
-        # No lock on the host is needed: these slots are given up in this very transaction.
-        if takes_next and freed and of_connections:
-            claimed = _claim(host_id, "0", "%(left)s", {"left": freed})
-        elif takes_next and freed > len(resumed) and len(resumed) == len(ready):
-            claimed = _claim(host_id, "%(left)s", "0", {"left": freed - len(resumed)})
-    slots_left = freed - len(resumed) - len(claimed)
-    still_ready = [key for key in ready if key not in taken]
-    return Ended(ended, list(taken), still_ready, [row.id for row in claimed], slots_left)
-
-
-def drop_savepoints(ids: list[UUID]) -> None:
-    """Forget the savepoints of these executions that are kept no longer than until the end."""
-    fetch(
-        "DELETE FROM executions_savepoint s USING executions_execution e"
-        " WHERE e.id = ANY(%s) AND s.execution_id = e.id AND e.savepoint_retention = 'none'",
-        (ids,),
-    )
-
-
-# -- Sweep --------------------------------------------------------------------------------------------------
-
-_DEAD = """
-UPDATE executions_process p SET ended_at = clock_timestamp()
-WHERE p.ended_at IS NULL AND (
-    p.heartbeat_at < clock_timestamp() - %(frozen)s * interval '1 second'
-    OR NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
-        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND l.classid = %(class)s AND l.objid = p.id::bigint))
-RETURNING p.id, p.role
-"""
-
-
-@transacted
-def sweep(lock_class: int, frozen_after: float) -> list[UUID]:
-    """End the leases of dead and frozen processes, queue what their hosts ran, end what is over its time.
-
-    Returns the executions that ended by it.
-    """
-    if not fetch("SELECT pg_try_advisory_xact_lock(%s, 0)", (lock_class,))[0][0]:
-        return []  # another host sweeps
-    for process_id, role in fetch(_DEAD, {"frozen": frozen_after, "class": lock_class}):
-        logger.warning("%s %s is gone; what it ran goes on elsewhere", role, process_id)
-    orphaned = (
-        "e.host_id IS NOT NULL AND EXISTS (SELECT 1 FROM executions_process p"
-        " WHERE p.id = e.host_id AND p.ended_at IS NOT NULL)"
-    )
-    cancelled = moves.move(
-        orphaned + " AND e.cancel_requested_at IS NOT NULL",
-        Status.ENDED_CANCELLED,
-        {},
-        reason=Reason.CANCELLED,
-        tail="ORDER BY e.id FOR NO KEY UPDATE",
-    )
-    exhausted, queued = _try_again(
-        orphaned,
-        {},
-        count="losses",
-        most=MAX_LOSSES,
-        reason=Reason.HOST_LOST,
-        cause="its worker was lost",
-    )
-    let_go = _let_go(orphaned, {})
-    late = moves.move(
-        "e.deadline_at < clock_timestamp() AND e.ended_at IS NULL AND e.host_id IS NULL",
-        Status.ENDED_ERROR,
-        {},
-        reason=Reason.TIMEOUT,
-        sets=", message = 'timed out: it ran longer than its limit of ' || e.max_runtime_minutes || ' minutes'",
-        tail="ORDER BY e.id FOR NO KEY UPDATE",
-    )
-    ids = [*(row.id for row in (*cancelled, *late)), *exhausted]
-    if ids:
-        after_end(ids)
-    if queued or let_go:
-        announce_ready()
-    sweep_others()
-    return ids

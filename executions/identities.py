@@ -10,7 +10,7 @@ from access.identities import identity_for, with_execution
 from access.matrix import KEPT_SECONDS, matrix_of
 from access.models import IdentityKind, User
 from access.permissions import is_unrestricted
-from executions.hosting import Assignment
+from executions.assignments import Assignment
 
 
 class Identities:

@@ -85,18 +85,20 @@ ON CONFLICT DO NOTHING
 def write_lines(lines: list[Line], host_id: int | None = None) -> None:
     """Store the lines in one statement; with a host given, only those of executions that it still holds."""
     if lines:
-        fetch(
-            _INSERT,
-            (
-                [line.execution_id for line in lines],
-                [line.number for line in lines],
-                [line.at for line in lines],
-                [line.level for line in lines],
-                [line.stream for line in lines],
-                [line.text for line in lines],
-                [jsonb(line.data) for line in lines],
-                [line.seq for line in lines],
-                host_id,
-                host_id,
-            ),
-        )
+        fetch(*lines_as_statement(lines, host_id))
+
+
+def lines_as_statement(lines: list[Line], host_id: int | None) -> tuple[str, tuple[Any, ...]]:
+    """Return what `write_lines` runs, and its parameters, to be sent with others."""
+    return _INSERT, (
+        [line.execution_id for line in lines],
+        [line.number for line in lines],
+        [line.at for line in lines],
+        [line.level for line in lines],
+        [line.stream for line in lines],
+        [line.text for line in lines],
+        [jsonb(line.data) for line in lines],
+        [line.seq for line in lines],
+        host_id,
+        host_id,
+    )

@@ -13,8 +13,8 @@ from connectors.merging import texts_of
 from connectors.models import Connector
 from connectors.sealing import CannotOpen
 from executions.announce import announce_secret_use
+from executions.assignments import Assignment
 from executions.database import fetch
-from executions.hosting import Assignment
 
 logger = logging.getLogger("engine.host")
 

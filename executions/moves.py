@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from executions.announce import announce, announce_ready, announce_start
-from executions.database import fetch, jsonb
+from executions.database import EXPECT, fetch, jsonb
 from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
 from flows.models import PIN
 
@@ -25,7 +25,7 @@ class Moved:
     old: Status
 
 
-_ALWAYS = {
+ALWAYS = {
     Status.CREATED: "",
     Status.SCHEDULED: ", ready_at = e.scheduled_for",
     Status.QUEUED: ", ready_at = clock_timestamp(), waiting_for = NULL",
@@ -54,7 +54,7 @@ WITH old AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
     SELECT id, old, %(status)s::varchar, %(reason)s::varchar, version, attempt, clock_timestamp() FROM moved
 )
-SELECT id, version, attempt, old FROM moved
+SELECT id, version, attempt, old{expects} FROM moved
 """
 
 
@@ -79,14 +79,44 @@ def move(
     `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. `also` is another condition with a
     tail of its own: what meets it moves in the same statement. Runs in the caller's transaction.
     """
+    return told(
+        fetch(
+            *as_statement(
+                condition, status, params, reason=reason, sets=sets, tail=tail, also=also, sources=sources
+            )
+        )
+    )
+
+
+def as_statement(
+    condition: str,
+    status: Status,
+    params: dict[str, Any],
+    *,
+    reason: str = "",
+    sets: str = "",
+    tail: str = "FOR NO KEY UPDATE",
+    also: tuple[str, str] | None = None,
+    sources: list[Status] | None = None,
+    expects: str = "",
+) -> tuple[str, dict[str, Any]]:
+    """Return what `move` runs, and its parameters, to be sent with others. Its rows are for `told`.
+
+    `expects` is SQL on what moved; unless it holds for each, the statement is broken off (see `together`).
+    """
     # As literals: a plan for any parameters could not use the partial indexes.
     literals = ", ".join(f"'{source}'" for source in sources or sources_of(status))
     picks = _PICK.format(condition=condition, sources=literals, tail=tail)
     if also:
         other = _PICK.format(condition=also[0], sources=literals, tail=also[1])
         picks = f"SELECT * FROM ({picks}) one UNION ALL SELECT * FROM ({other}) other"
-    sql = _MOVE.format(picks=picks, sets=_ALWAYS[status] + sets)
-    rows = fetch(sql, {**params, "status": str(status), "reason": str(reason)})
+    expects = expects and f", {EXPECT.format(expects)}"
+    sql = _MOVE.format(picks=picks, sets=ALWAYS[status] + sets, expects=expects)
+    return sql, {**params, "status": str(status), "reason": str(reason)}
+
+
+def told(rows: list[tuple[Any, ...]]) -> list[Moved]:
+    """Tell about the executions that a statement of ours moved, and return them."""
     moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
     if moved:
         announce([row.id for row in moved])
@@ -94,7 +124,7 @@ def move(
 
 
 # A script is stored with the first execution that runs it.
-_PIN = PIN.format(sha256="%(script_id)s::varchar", text="%(script_text)s::text") + ", "
+SCRIPT_PIN = PIN.format(sha256="%(script_id)s::varchar", text="%(script_text)s::text") + ", "
 
 _CREATE = """
 WITH {pin} made AS (
@@ -124,11 +154,11 @@ _CASTS = {
 }
 
 
-def _place(name: str) -> str:
+def place(name: str) -> str:
     return f"%({name})s::{_CASTS[name]}" if name in _CASTS else f"%({name})s"
 
 
-def _row(columns: dict[str, Any]) -> dict[str, Any]:
+def row_of(columns: dict[str, Any]) -> dict[str, Any]:
     return {
         name: jsonb(value) if name in ("input_value", "output_value", "waiting_for") else value
         for name, value in columns.items()
@@ -144,15 +174,15 @@ def create(
     JSON columns come as plain values, and "script_text" if the script is to be stored. `also` is an INSERT to be done
     in the same statement, with its parameters. Returns when it was created.
     """
-    row = {**_row(columns), "status": str(status)}
-    pin = _PIN if "script_text" in columns else ""
+    row = {**row_of(columns), "status": str(status)}
+    pin = SCRIPT_PIN if "script_text" in columns else ""
     insert, more = also or ("", {})
     sql = _CREATE.format(
         pin=pin,
         columns=", ".join(row),
-        places=", ".join(map(_place, row)),
-        scheduled_for=_place("scheduled_for"),
-        max_runtime_minutes=_place("max_runtime_minutes"),
+        places=", ".join(map(place, row)),
+        scheduled_for=place("scheduled_for"),
+        max_runtime_minutes=place("max_runtime_minutes"),
         source="",
         also=f", also AS ({insert})" if insert else "",
     )
@@ -182,68 +212,6 @@ def create_many(status: Status, rows: list[dict[str, Any]]) -> None:
     announce([row["id"] for row in rows])
     if status in (Status.QUEUED, Status.SCHEDULED):
         announce_ready()
-
-
-_CREATE_HERE = """
-WITH fenced AS (
-    SELECT e.id FROM executions_execution e
-    WHERE e.id = %(caller)s AND e.host_id = %(host_id)s AND e.attempt = %(caller_attempt)s AND e.status = 'RUNNING'
-    AND NOT EXISTS (SELECT 1 FROM executions_maintenance) {condition} FOR NO KEY UPDATE
-), {pin} made AS (
-    INSERT INTO executions_execution ({columns}, version, created_at, started_at, deadline_at)
-    SELECT {places}, 1, clock_timestamp(), clock_timestamp(),
-        clock_timestamp() + %(max_runtime_minutes)s::float8 * interval '1 minute' FROM fenced
-    RETURNING id, attempt, created_at
-), begun AS (
-    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
-    SELECT id, '', 'RUNNING', '', 1, attempt, clock_timestamp() FROM made
-), {also}
-SELECT created_at FROM made
-"""
-
-_PARKED = """
-awaited AS (
-    INSERT INTO executions_wait (waiter_id, target_id) SELECT fenced.id, made.id FROM fenced, made
-), parked AS (
-    UPDATE executions_execution e
-    SET status = 'WAITING_FOR_DEPENDENCY', reason = '', version = e.version + 1, waiting_for = %(waiting_for)s
-    FROM fenced WHERE e.id = fenced.id RETURNING e.id, e.version, e.attempt
-), waits AS (
-    INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
-    SELECT id, 'RUNNING', 'WAITING_FOR_DEPENDENCY', '', version, attempt, clock_timestamp() FROM parked
-), """
-
-
-def create_here(
-    columns: dict[str, Any],
-    params: dict[str, Any],
-    *,
-    waiting_for: dict[str, Any] | None = None,
-    condition: str = "",
-    also: str,
-) -> datetime | None:
-    """Write a child down as RUNNING on its parent's host; with `waiting_for`, its parent waits for it from now on.
-
-    One statement for what a flow does most: the caller's fence, the child, the wait, both histories, and what is
-    `also` to be written (an INSERT from the CTE `fenced`). `params`: "caller", "caller_attempt" and those of `also`
-    and of `condition`. Returns None, and nothing is written, when the caller is fenced out, in maintenance, or when
-    the condition does not hold.
-    """
-    row = {**_row(columns), "status": str(Status.RUNNING)}
-    sql = _CREATE_HERE.format(
-        pin=_PIN if "script_text" in columns else "",
-        columns=", ".join(row),
-        places=", ".join(map(_place, row)),
-        condition=condition,
-        also=(_PARKED if waiting_for else "") + also,
-    )
-    values = {"script_text": columns.get("script_text"), "waiting_for": jsonb(waiting_for)}
-    made = fetch(sql, {**row, **params, **values})
-    if not made:
-        return None
-    announce([columns["id"], params["caller"]] if waiting_for else [columns["id"]])
-    created_at: datetime = made[0][0]
-    return created_at
 
 
 @dataclass(frozen=True)
@@ -284,27 +252,36 @@ WITH given AS (
     SELECT id, old, status, reason, version, attempt, clock_timestamp() FROM moved
 )
 SELECT id, version, attempt, old FROM moved
-""".replace("{always}", _ALWAYS[Status.ENDED_SUCCESS])
+""".replace("{always}", ALWAYS[Status.ENDED_SUCCESS])
+_ALL_RAN = EXPECT.format("count(*) = cardinality(%(ids)s)")
+_END_ALL_HOSTED = _END_HOSTED.replace(
+    "SELECT id, version, attempt, old FROM moved", f"SELECT {_ALL_RAN} FROM moved WHERE old = 'RUNNING'"
+)
 
 
-def end_hosted(host_id: int, ends: list[tuple[UUID, int, Outcome]]) -> list[Moved]:
+Ends = list[tuple[UUID, int, Outcome]]  # of these executions in these attempts
+
+
+def end_hosted(host_id: int, ends: Ends) -> list[Moved]:
     """End executions that this host runs, each in the attempt it was given. Others' attempts are left alone."""
+    return told(fetch(*ends_as_statement(host_id, ends)))
+
+
+def ends_as_statement(host_id: int, ends: Ends, *, expects_all: bool = False) -> tuple[str, dict[str, Any]]:
+    """Return what `end_hosted` runs, and its parameters, to be sent with others.
+
+    If it `expects_all` to be ended from RUNNING, it is broken off otherwise (see `together`).
+    """
     outcomes = [outcome for _, _, outcome in ends]
-    rows = fetch(
-        _END_HOSTED,
-        {
-            "ids": [execution_id for execution_id, _, _ in ends],
-            "attempts": [attempt for _, attempt, _ in ends],
-            "statuses": [str(outcome.status) for outcome in outcomes],
-            "reasons": [str(outcome.reason) for outcome in outcomes],
-            "messages": [outcome.message.replace("\0", "\ufffd") for outcome in outcomes],
-            "outputs": [jsonb(outcome.output) if outcome.has_output else None for outcome in outcomes],
-            "cpu": [outcome.cpu_seconds for outcome in outcomes],
-            "memory": [outcome.peak_memory_bytes for outcome in outcomes],
-            "host": host_id,
-            "sources": [str(status) for status in sources_of(Status.ENDED_ERROR)],
-        },
-    )
-    moved = [Moved(row[0], row[1], row[2], Status(row[3])) for row in rows]
-    announce([row.id for row in moved])
-    return moved
+    return _END_ALL_HOSTED if expects_all else _END_HOSTED, {
+        "ids": [execution_id for execution_id, _, _ in ends],
+        "attempts": [attempt for _, attempt, _ in ends],
+        "statuses": [str(outcome.status) for outcome in outcomes],
+        "reasons": [str(outcome.reason) for outcome in outcomes],
+        "messages": [outcome.message.replace("\0", "\ufffd") for outcome in outcomes],
+        "outputs": [jsonb(outcome.output) if outcome.has_output else None for outcome in outcomes],
+        "cpu": [outcome.cpu_seconds for outcome in outcomes],
+        "memory": [outcome.peak_memory_bytes for outcome in outcomes],
+        "host": host_id,
+        "sources": [str(status) for status in sources_of(Status.ENDED_ERROR)],
+    }

@@ -24,6 +24,7 @@ _FIELDS = {
 
 def create(caller: Caller, arguments: dict[str, Any]) -> Any:
     """Write a message of the caller; with `wait` it is answered when the message is."""
+    caller.has_ties = True
     fields = dict(arguments.get("fields") or {})
     unknown = sorted(set(fields) - _FIELDS)
     if unknown:

@@ -46,8 +46,7 @@ class Caller:
     user: User | None
     is_maintenance: bool = False
     has_room: bool = False  # its host seems to have a free slot
-    may_have_children: bool = True  # False as long as it certainly never started any
-    may_hold_locks: bool = True  # False as long as it certainly never asked for one
+    has_ties: bool = True  # False as long as it certainly has no child, lock or message that ends with it
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
 
     def row(self) -> Execution:
@@ -58,20 +57,20 @@ class Caller:
 class Parked:
     """The answer comes later; `wait` says what it waits for, as it is written into the savepoint.
 
-    `wake_in`: seconds after which the wait ends at the latest. `started`: children to run on this host at once.
+    `wake_in`: seconds after which the wait ends at the latest. `child`: the columns of one to run on this host at once.
     """
 
     wait: dict[str, Any]
     wake_in: float | None = None
-    started: tuple[UUID, ...] = ()
+    child: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Started:
-    """Answered at once, and an execution is to be run on this host."""
+    """Answered at once, and a child with these columns is to be run on this host."""
 
     value: dict[str, Any]
-    execution_id: UUID
+    child: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,9 @@ SNAPSHOT = (
     "id", "name", "type", "status", "reason", "message", "output_value", "project_id", "flow_id", "parent_id",
     "is_productive", "created_at", "ended_at",
 )  # fmt: skip
+
+
+SNAPSHOT_SQL = "jsonb_build_object({})".format(", ".join(f"'{name}', e.{name}" for name in SNAPSHOT))
 
 
 def snapshot(execution: Execution) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def acquire(caller: Caller, arguments: dict[str, Any]) -> Any:
         found = locks.lock_setting(select)
     if found is None:
         raise _missing(arguments["select"])
-    caller.may_hold_locks = True
+    caller.has_ties = True
     return _acquire(caller, found[0], found[1], until)
 
 

@@ -4,10 +4,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
 from access.permissions import Operation
-from executions import hosting, moves
+from executions import moves, moves_here
 from executions.announce import announce_ready
 from executions.calls.base import (
     SNAPSHOT,
@@ -89,56 +87,42 @@ def _what(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
     return {"script": arguments.get("script")}
 
 
-_HAS_ROOM = (
-    "AND (SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host_id)s AND r.status = 'RUNNING'"
-    " AND r.script_id IS {}) < %(room)s"
-)
-
-
 def start_at_once(caller: Caller, request: Request) -> Any:
-    """Start a child that this host runs now, with the record of the call in the same statement.
+    """Start a child with the record of the call in the same statement: to run on this host now, or else queued.
 
     This is what flows do most. Returns None, with nothing done, when it takes more than that.
     """
-    is_connection = request.arguments.get("type") == "CONNECTION"
-    if not (caller.has_room or is_connection or request.arguments.get("wait")):
-        return None
     wanted, wait = _wanted(caller, request.arguments)
     columns, status = prepare(wanted, by=caller.user, origin=Execution.Origin.EXECUTION)
     if status != Status.QUEUED:
         return None
     is_connection = columns["script_id"] is None  # one that is wrapped is none itself
-    columns |= {"host_id": caller.host_id, "attempt": 1}
+    is_here = bool(caller.has_room or is_connection or wait)
+    if is_here:
+        columns |= {"host_id": caller.host_id, "attempt": 1}
     key: UUID = columns["id"]
+    child = columns if is_here else None
     waiting_for: dict[str, Any] | None = None
     result: Any
     if wait:
         waiting_for, written = shown([key], wait), as_data([key], wait, single=True)
-        result = Parked(written, started=(key,))
+        result = Parked(written, child=child)
         record, params = as_part(caller, request, pending=written)
     else:
-        value = {name: columns.get(name) for name in SNAPSHOT} | {"status": str(Status.RUNNING)}
-        result = Started(value, key)
+        status = Status.RUNNING if is_here else Status.QUEUED
+        value = {name: columns.get(name) for name in SNAPSHOT} | {"status": str(status)}
+        result = Started(value, child) if child else value
         added = " || jsonb_build_object('created_at', made.created_at)"
         record, params = as_part(caller, request, value=value, adds=added)
-    params |= {"caller": caller.id, "caller_attempt": caller.attempt}
-    if wait and not is_connection:  # the parent's slot passes to its child
-        made = moves.create_here(columns, params, waiting_for=waiting_for, also=record)
-    else:
-        has_room = _HAS_ROOM.format("NULL" if is_connection else "NOT NULL")
-        with transaction.atomic():
-            # The room is counted in a statement of its own after the lock: see `hosting.lock_host`.
-            params["room"] = hosting.lock_host(caller.host_id)[is_connection]
-            made = moves.create_here(
-                columns, params, waiting_for=waiting_for, condition=has_room, also=record
-            )
+    params |= {"caller": caller.id, "caller_attempt": caller.attempt, "host": caller.host_id}
+    made = moves_here.create_here(columns, params, waiting_for=waiting_for, also=record)
     if made is None:
         return None
     if wait:
         caller.pending = (request.number, written)
     else:
         value["created_at"] = made
-    caller.may_have_children = True
+    caller.has_ties = True
     return result
 
 
@@ -177,7 +161,7 @@ def _of_child(caller: Caller, arguments: dict[str, Any]) -> dict[str, Any]:
 def _launch(caller: Caller, start: Start, wait: str | None) -> Any:
     columns, status = prepare(start, by=caller.user, origin=Execution.Origin.EXECUTION)
     key: UUID = columns["id"]
-    caller.may_have_children = True
+    caller.has_ties = True
     created_at = moves.create(status, columns)
     if wait and status != Status.CREATED:
         return wait_for(caller, [key], [status], wait, single=True)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from access.models import User
-from executions import hosting
+from executions import end_writing, hosting, recovery
 from executions.database import transacted
 from executions.flow_calls import Caller, Parked, answer
 from executions.lease import LOCK_CLASS, Lease
@@ -62,7 +62,7 @@ class StandIn:
             run=True,
             wait=wait,
         )
-        return got.started[0] if isinstance(got, Parked) else got["id"]
+        return got.child["id"] if isinstance(got, Parked) else got["id"]
 
     def wait_for(self, execution_id: UUID, *ids: UUID, return_when: str = "ALL_SUCCEEDED") -> Any:
         return self.call(execution_id, "execution.wait", ids=list(ids), return_when=return_when, timeout=None)
@@ -74,7 +74,7 @@ class StandIn:
 
     def end_and_resume(self, ends: list[tuple[UUID, int, Outcome]]) -> tuple[list[UUID], list[UUID]]:
         """End these and let waiters take their slots; returns those that ended and those that go on."""
-        done = transacted(hosting.end)(self.id, ends, forgetful=[])
+        done = transacted(end_writing.end)(self.id, ends, forgetful=[])
         return done.ended, done.resumed
 
     def ready(self) -> set[UUID]:
@@ -99,7 +99,7 @@ class StandIn:
 
 def sweep() -> list[UUID]:
     """Sweep as every host does every other second."""
-    return hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
+    return recovery.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
 
 
 def clear_queue() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from executions import hosting
+from executions import end_writing, hosting
 from executions.database import transacted
 from executions.lifecycle import Status
 from executions.models import Execution
@@ -67,7 +67,7 @@ def test_connections_are_claimed_beside_the_slots(stage: Stage, hosts: Hosts) ->
     assert set(host.claim()) == {flows[0], *others[:2]} and host.claim() == []
     host.end(flows[0])
     assert host.claim() == [flows[1]]
-    done = transacted(hosting.end)(
+    done = transacted(end_writing.end)(
         host.id, [(others[0], 1, FAILURE)], [], takes_next=True, of_connections=True
     )
     assert done.claimed == [others[2]]

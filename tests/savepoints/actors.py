@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from access.models import User
-from executions import flow_calls, hosting
+from executions import end_writing, flow_calls, hosting, recovery
+from executions.assignments import assignments
 from executions.database import fetch
 from executions.flow_calls import Caller, CallRefused, Parked, PutDown
 from executions.hosting import LateWrite
@@ -62,7 +63,7 @@ class Actor:
     def take(self, ids: list[UUID]) -> None:
         """Load these executions, which are RUNNING here, with their journals."""
         journals = load_journals(ids)
-        for task in hosting.assignments(self.id, ids):
+        for task in assignments(self.id, ids):
             user = User.objects.get(pk=task.created_by_id)
             journal = journals[task.id]
             self.callers[task.id] = Caller(
@@ -113,8 +114,8 @@ class Actor:
     def _take_answer(self, key: UUID, request: Request, value: Any) -> None:
         if isinstance(value, Parked):
             self.parked[key] = request
-            if value.started:
-                self.take(list(value.started))
+            if value.child:
+                self.take([value.child["id"]])
         elif isinstance(value, PutDown):
             self.forget(key)
         else:
@@ -141,7 +142,7 @@ class Actor:
     def end(self, key: UUID, outcome: Outcome = SUCCESS) -> bool:
         """End it in the attempt that was given; False when that was refused."""
         attempt = self.callers[key].attempt
-        done = hosting.end(self.id, [(key, attempt, outcome)], [])
+        done = end_writing.end(self.id, [(key, attempt, outcome)], [])
         self.forget(key)
         self._answer_parked([each for each in done.resumed if each in self.parked])
         return bool(done.ended)
@@ -186,7 +187,7 @@ class Actor:
         """Lose the process of one execution."""
         attempt = self.callers[key].attempt
         self.forget(key)
-        hosting.crashed(self.id, key, attempt, cause)
+        recovery.crashed(self.id, key, attempt, cause)
 
     def put_down(self) -> None:
         """Hand everything back, as a host that is stopped does, and go."""
@@ -208,7 +209,7 @@ class Actor:
 
 def sweep() -> list[UUID]:
     """Sweep as every host does every other second."""
-    return hosting.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
+    return recovery.sweep(LOCK_CLASS, FROZEN_AFTER_SECONDS)
 
 
 def drive(actor: Actor, ids: list[UUID], seconds: float = 20.0) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from executions import flow_calls, hosting
+from executions import end_writing, flow_calls, hosting
 from executions.flow_calls import Parked
 from executions.hosting import LateWrite
 from executions.lifecycle import ENDED, Reason, Status
@@ -140,8 +140,8 @@ def test_a_time_limit_and_finish(stage: Stage, actor: Actor) -> None:
         attempt = actor.callers[key].attempt
         results = no_errors(
             in_threads(
-                lambda: hosting.end(actor.id, [(key, attempt, SUCCESS)], []).ended,  # noqa: B023
-                lambda: hosting.end(actor.id, [(key, attempt, TIMED_OUT)], []).ended,  # noqa: B023
+                lambda: end_writing.end(actor.id, [(key, attempt, SUCCESS)], []).ended,  # noqa: B023
+                lambda: end_writing.end(actor.id, [(key, attempt, TIMED_OUT)], []).ended,  # noqa: B023
             )
         )
         assert sorted(map(len, results)) == [0, 1], "exactly one of them ended it"
@@ -227,7 +227,7 @@ def test_restore_and_finish(stage: Stage, actor: Actor) -> None:
         actor.step(key)
         attempt = actor.callers[key].attempt
         results = in_threads(
-            lambda: hosting.end(actor.id, [(key, attempt, SUCCESS)], []).ended,  # noqa: B023
+            lambda: end_writing.end(actor.id, [(key, attempt, SUCCESS)], []).ended,  # noqa: B023
             lambda: restore_execution(row_of(key), 1, by=stage.cast.root),  # noqa: B023
         )
         actor.forget(key)
