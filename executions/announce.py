@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from executions.database import fetch
+from executions.database import fetch, together
 
 CHANGED = "engine_changed"
 READY = "engine_ready"
@@ -19,6 +19,7 @@ HOST = "engine_host_%d"
 SECRETS = "engine_secrets"
 _IDS_PER_NOTE = 180  # a payload must stay below 8,000 bytes
 
+_NOT_DURABLE = ("SELECT set_config('synchronous_commit', 'off', true)", ())
 _collected: ContextVar["Collected | None"] = ContextVar("collected", default=None)
 
 
@@ -44,10 +45,11 @@ class Collected:
         changed, logged, topics = self.changed, self.logged, self.topics
         is_ready, self.is_ready = self.is_ready, False
         self.changed, self.logged, self.topics = set(), {}, {}
-        for note in [*notes(changed, logged), *_topic_notes(topics)]:
-            fetch("SELECT pg_notify(%s, %s)", (CHANGED, note))
-        if is_ready:
-            fetch("SELECT pg_notify(%s, '')", (READY,))
+        told = [(CHANGED, note) for note in (*notes(changed, logged), *_topic_notes(topics))]
+        told += [(READY, "")] if is_ready else []
+        if told:
+            # Nobody needs this commit on the disk: a note that is lost with the server has no reader either.
+            together([_NOT_DURABLE, *(("SELECT pg_notify(%s, %s)", each) for each in told)])
 
 
 def notes(changed: Iterable[UUID], logged: dict[UUID, int]) -> list[str]:

@@ -6,6 +6,7 @@ Takes part in `transaction.atomic()` like every other statement of the connectio
 
 import random
 import re
+import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
@@ -84,24 +85,35 @@ def run_together(
         pgconn.send_query_prepared(name, raw, adapted.formats)
     pgconn.send_query_params(b"COMMIT", None)
     pgconn.pipeline_sync()
-    _, *results, _ = [_one_result(link) for _ in range(len(bound) + 2)]
+    results = [_one_result(link) for _ in range(len(bound) + 2)]
     _one_result(link)  # of the sync
     pgconn.exit_pipeline_mode()
     if pgconn.transaction_status != TransactionStatus.IDLE:
         _checked(link, pgconn.exec_(b"ROLLBACK"))
     for result in results:
         _checked(link, result)
-    return [_rows(adapted, result) for (adapted, _, _), result in zip(bound, results, strict=True)]
+    return [_rows(adapted, result) for (adapted, _, _), result in zip(bound, results[1:-1], strict=True)]
 
 
 def _one_result(link: Connection[Any]) -> Any:
     """Return the result of the next command in the pipeline. Raises OperationalError when the connection is lost."""
-    result = link.pgconn.get_result()
-    if link.pgconn.status != ConnStatus.OK:
-        link.close()
-        raise psycopg.OperationalError("the connection was lost in the midst of statements sent together")
+    result = _next_result(link)
     if result is not None and result.status != ExecStatus.PIPELINE_SYNC:
-        link.pgconn.get_result()  # None, which ends the results of this command
+        _next_result(link)  # None, which ends the results of this command
+    return result
+
+
+def _next_result(link: Connection[Any]) -> Any:
+    pgconn = link.pgconn
+    while (has_unsent := pgconn.flush()) or pgconn.is_busy():
+        # Not in `get_result`: it would wait with the interpreter's lock, and other threads with it.
+        poll = select.poll()
+        poll.register(pgconn.socket, select.POLLIN | (select.POLLOUT if has_unsent else 0))
+        poll.poll()
+        pgconn.consume_input()
+    result = pgconn.get_result()
+    if pgconn.status != ConnStatus.OK:
+        raise psycopg.OperationalError("the connection was lost in the midst of statements sent together")
     return result
 
 

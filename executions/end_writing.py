@@ -12,13 +12,13 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce
-from executions.calls.base import SNAPSHOT_SQL
-from executions.database import EXPECT, fetch, from_jsonb, together
+from executions.calls.base import SNAPSHOT_SQL, Caller
+from executions.database import EXPECT, Unexpected, fetch, from_jsonb, together
 from executions.endings import after_end, wake
 from executions.hosting import RESUMABLE, claim_next, forget_waits, next_as_statement
 from executions.lifecycle import Status
 from executions.log import Line, lines_as_statement
-from executions.moves import Ends, Moved
+from executions.moves import Ends, Moved, Outcome
 from executions.moves_here import SoleWait, go_on_as_statement
 
 # Those that are kept no longer than until the end.
@@ -88,6 +88,19 @@ def end(
     slots_left = freed - len(resumed) - len(claimed)
     still_ready = [key for key in ready if key not in taken]
     return Ended(ended, list(taken), still_ready, [row.id for row in claimed], slots_left)
+
+
+def sole_wait(waiter: Caller, target: UUID, outcome: Outcome) -> SoleWait | None:
+    """Return the wait of a parked execution of ours for one that ends, None when it waits for something else.
+
+    Raises Unexpected when it waits for more than that, or is not to be answered with a success.
+    """
+    number, wait = waiter.pending or (0, {})
+    if wait.get("kind") != "executions" or str(target) not in wait["ids"]:
+        return None
+    if len(wait["ids"]) > 1 or not wait["single"] or outcome.status != Status.ENDED_SUCCESS:
+        raise Unexpected
+    return SoleWait(target, waiter.id, waiter.attempt, number)
 
 
 _NOBODY_WAITS = "SELECT " + EXPECT.format(

@@ -99,7 +99,7 @@ class Host:
         self._compose()
         self._wake_read.setblocking(False)
         self._loop.watch(self._wake_read, self._on_wake)
-        self._loop.watch(self._zygote.fileno(), self._ends.on_zygote)
+        self._loop.watch(self._zygote.fileno(), self._runs.on_zygote)
         self._loop.watch(self._lease.fileno(), self._on_notes)
         self._loop.every(HEARTBEAT_SECONDS, self._beat)
         self._loop.after(0.1, self._sweep)  # what our predecessor left should not wait
@@ -129,9 +129,9 @@ class Host:
     def _turn(self) -> None:
         runs, ends = self._runs, self._ends
         rest = max(0.0, runs.resume_at - time.monotonic()) if runs.ready else 1.0
-        is_busy = self._loop.turn(LINGER_SECONDS if ends.dead else rest)
-        if ends.dead and not (is_busy and ends.may_linger()):
-            ends.bury()
+        is_busy = self._loop.turn(LINGER_SECONDS if runs.over else rest)
+        if runs.over and not (is_busy and ends.may_linger()):
+            ends.write()
         if runs.ready and time.monotonic() >= runs.resume_at:
             self._calls.resume()
         if self._scribe.has_rung():
@@ -147,8 +147,8 @@ class Host:
                 runs.leave([run], hosting.put_down)
         while (runs.held or connections.runs) and time.monotonic() < until:
             self._loop.turn(0.2)
-            if self._ends.dead:
-                self._ends.bury()
+            if runs.over:
+                self._ends.write()
         connections.break_off()
         if runs.held:
             runs.leave(list(runs.held.values()), hosting.put_down)

@@ -49,7 +49,7 @@ class HostedCalls:
         self._loop.watch(run.output, partial(self._on_output, run))
 
     def drain(self, run: HostedRun) -> None:
-        """Hear the last of a run whose process is gone."""
+        """Hear the last of a run that is over."""
         self._loop.forget(run.channel)
         self._loop.forget(run.output)
         try:
@@ -86,12 +86,12 @@ class HostedCalls:
             self._loop.forget(run.output)
 
     def _on_frame(self, run: HostedRun, frame: dict[str, Any]) -> None:
-        if run.is_let_go:
+        if run.is_let_go or run.report is not None:
             return
         if "log" in frame:
             self._scribe.write(run.lines_of(frame["log"]))
         elif "end" in frame:
-            run.report = run.report_of(frame["end"])
+            self._runs.reported(run, run.report_of(frame["end"]))
         elif "call" in frame:
             self._on_call(run, run.request_of(frame))
 

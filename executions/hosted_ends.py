@@ -1,4 +1,4 @@
-"""How the executions of a host end: their processes are gone, or their connections have an outcome.
+"""How the executions of a host end: their processes are over, or their connections have an outcome.
 
 Ends are written down together, with the last log lines before them and what the freed slots go to, in one
 transaction. Who goes on after that is answered at once.
@@ -19,7 +19,6 @@ from executions.database import Unexpected
 from executions.hosted_calls import HostedCalls, Outcomes, retried
 from executions.hosted_run import HostedRun
 from executions.hosted_runs import HostedRuns
-from executions.lifecycle import Status
 from executions.log import Line, write_lines
 from executions.moves import Ends
 from executions.moves_here import SoleWait
@@ -38,32 +37,25 @@ class HostedEnds:
         self, runs: HostedRuns, calls: HostedCalls, scribe: Scribe, begin: Callable[[list[Assignment]], None]
     ) -> None:
         self._runs, self._calls, self._scribe, self._begin = runs, calls, scribe, begin
-        self.dead: list[HostedRun] = []  # not buried yet
-        self._died_at = 0.0  # the first of them
-
-    def on_zygote(self) -> None:
-        """Hear whose processes are gone."""
-        if not self.dead:
-            self._died_at = time.monotonic()
-        self.dead += self._runs.reaped()
 
     def may_linger(self) -> bool:
-        """Tell whether the dead can wait a moment for more of their kind: their ends share one commit."""
-        if time.monotonic() > self._died_at + MOST_LINGER_SECONDS or self._runs.is_stopping:
+        """Tell whether those that are over can wait a moment for more: their ends share one commit."""
+        runs = self._runs
+        if time.monotonic() > runs.over_since + MOST_LINGER_SECONDS or runs.is_stopping:
             return False
-        held = self._runs.held
-        parents = (held.get(run.assignment.parent_id) for run in self.dead if run.assignment.parent_id)
+        held = runs.held
+        parents = (held.get(run.assignment.parent_id) for run in runs.over if run.assignment.parent_id)
         if any(parent is not None and parent.parked_by is not None for parent in parents):
             return False
         return any(run.parked_by is None and run.death is None for run in held.values())
 
-    def bury(self) -> None:
-        """End the executions whose processes are gone, together in one transaction."""
-        dead, self.dead = self.dead, []
+    def write(self) -> None:
+        """Write down the ends of the executions that are over, together in one transaction."""
+        over, self._runs.over = self._runs.over, []
         had_room = self._runs.has_slot()
         rings = True
         ends: Ends = []
-        for run in dead:
+        for run in over:
             self._calls.drain(run)
             if run.is_let_go:
                 continue
@@ -79,22 +71,22 @@ class HostedEnds:
             )
             ends.append((run.id, run.assignment.attempt, outcome))
         if ends:
-            slots_left = self.end(ends, dead)
+            slots_left = self.end(ends, over)
             # Where there was room before, the claimer has taken what was queued since the queue was found empty.
             rings = slots_left > 0 and not had_room
         self._scribe.flush_soon()
         self._runs.slot_is_free(rings)
 
-    def end(self, ends: Ends, dead: Iterable[HostedRun] = (), *, of_connections: bool = False) -> int:
+    def end(self, ends: Ends, over: Iterable[HostedRun] = (), *, of_connections: bool = False) -> int:
         """Write these ends down and give their slots away; returns how many are left over."""
         runs = self._runs
         lines = self._scribe.take_lines()
-        forgetful = [run.id for run in dead if not run.assignment.keeps_savepoints]
-        have_ties = any(run.caller.has_ties for run in dead)
+        forgetful = [run.id for run in over if not run.assignment.keeps_savepoints]
+        have_ties = any(run.caller.has_ties for run in over)
         takes_next = not runs.is_stopping and not runs.ready
         if not (of_connections or have_ties):
             with suppress(Unexpected):  # the long way finds out what is otherwise
-                return self._end_plain(ends, dead, forgetful, lines, takes_next)
+                return self._end_plain(ends, over, forgetful, lines, takes_next)
 
         def work() -> tuple[end_writing.Ended, Outcomes]:
             with transaction.atomic():
@@ -126,13 +118,13 @@ class HostedEnds:
     def _end_plain(
         self,
         ends: Ends,
-        dead: Iterable[HostedRun],
+        over: Iterable[HostedRun],
         forgetful: list[UUID],
         lines: list[Line],
         takes_next: bool,
     ) -> int:
         """Do what `end` does for executions without ties, in one round trip. Raises Unexpected when it takes more."""
-        waits = self._sole_waits(ends, dead)
+        waits = self._sole_waits(ends, over)
         work = partial(
             end_writing.end_plain,
             self._runs.host_id,
@@ -150,21 +142,14 @@ class HostedEnds:
             self._begin(assignments(self._runs.host_id, claimed))
         return len(ends) - len(waits) - len(claimed)
 
-    def _sole_waits(self, ends: Ends, dead: Iterable[HostedRun]) -> list[SoleWait]:
-        """Return the waits of parents here for these. Raises Unexpected when one waits for more, or will hear of an
-        error."""
+    def _sole_waits(self, ends: Ends, over: Iterable[HostedRun]) -> list[SoleWait]:
+        """Return the waits of parents here for these. Raises Unexpected when one takes more than to be answered."""
         parents = {
-            run.id: self._runs.held.get(run.assignment.parent_id) for run in dead if run.assignment.parent_id
+            run.id: self._runs.held.get(run.assignment.parent_id) for run in over if run.assignment.parent_id
         }
         waits = []
         for execution_id, _, outcome in ends:
             parent = parents.get(execution_id)
-            if parent is None or parent.parked_by is None or parent.caller.pending is None:
-                continue
-            number, wait = parent.caller.pending
-            if wait["kind"] != "executions" or str(execution_id) not in wait["ids"]:
-                continue
-            if len(wait["ids"]) > 1 or not wait["single"] or outcome.status != Status.ENDED_SUCCESS:
-                raise Unexpected
-            waits.append(SoleWait(execution_id, parent.id, parent.assignment.attempt, number))
-        return waits
+            if parent is not None and parent.parked_by is not None:
+                waits.append(end_writing.sole_wait(parent.caller, execution_id, outcome))
+        return [wait for wait in waits if wait is not None]

@@ -220,9 +220,12 @@ class HostedRun:
         except BlockingIOError:
             return []
         self.output_at_end = not chunk
+        return self._lines_in(chunk, is_last=not chunk)
+
+    def _lines_in(self, chunk: bytes, *, is_last: bool) -> list[Line]:
         self._raw += chunk
         *whole, rest = self._raw.split(b"\n")
-        if not chunk and rest:
+        if is_last and rest:
             whole, rest = [*whole, rest], bytearray()
         elif len(rest) > MAX_LINE:
             # Cut where no secret is: those that are whole are masked, and one that has begun is in what is kept.
@@ -234,12 +237,13 @@ class HostedRun:
         return [line for line in lines if line is not None]
 
     def drain(self) -> Iterator[dict[str, Any] | Line]:
-        """Yield what is still on the way from a process that is gone, so that nothing is lost."""
-        while _bytes_waiting(self.channel.fileno()):
+        """Yield what is still on the way from a process that is over, so that nothing is lost."""
+        while self.report is None and _bytes_waiting(self.channel.fileno()):
             yield from self.read_frames()
-        while _bytes_waiting(self.output):
+        # Once, which a pipe's content fits in: one that reported may live for a moment, and go on writing.
+        if _bytes_waiting(self.output):
             yield from self.read_output()
-        yield from self.read_output()
+        yield from self._lines_in(b"", is_last=True)
 
     def close(self) -> None:
         self.channel.close()

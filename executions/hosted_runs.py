@@ -3,8 +3,10 @@
 The host and its other parts act through it. It hears nothing of what the processes say (see `hosted_calls`).
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from connectors.masking import Masker
@@ -21,6 +23,7 @@ from executions.scribe import Scribe
 from executions.zygote import Exited, Zygote
 
 GRACE_SECONDS = 5.0  # between TERM and KILL
+EXIT_SECONDS = 1.0  # for a process that has said its last
 REPLAY_SECONDS = 1.0  # for a run that is resumed only to be cancelled, to come to its next call
 LIMITS = {
     "memory_bytes": 1 << 30,
@@ -41,6 +44,8 @@ class HostedRuns:
         self.ready: dict[UUID, None] = {}  # parked runs whose wait is over, in order
         self.resume_at = 0.0  # the moment to look for slots for them
         self.is_stopping = False
+        self.over: list[HostedRun] = []  # their ends are to be written down
+        self.over_since = 0.0  # the first of them
         self._processes: dict[str, HostedRun] = {}  # all that are not reaped, also of runs that were let go
 
     # -- Slots --------------------------------------------------------------------------------------------
@@ -106,17 +111,32 @@ class HostedRuns:
         if run.death is None:
             self._zygote.signal(run.key, 9)
 
-    def reaped(self) -> list[HostedRun]:
-        """Return those whose processes are gone since the last time, each with its death."""
-        gone = []
+    def on_zygote(self) -> None:
+        """Hear whose processes are gone."""
         for event in self._zygote.read_events():
             if isinstance(event, Exited) and event.key in self._processes:
                 run = self._processes.pop(event.key)
-                run.death = Death(
-                    event.exit_code, event.signal, event.cpu_seconds, event.max_rss_bytes, event.error
-                )
-                gone.append(run)
-        return gone
+                if run.death is None:
+                    usage = event.cpu_seconds, event.max_rss_bytes
+                    self._is_over(run, Death(event.exit_code, event.signal, *usage, event.error))
+
+    def reported(self, run: HostedRun, report: dict[str, Any]) -> None:
+        """Take the last word of a process. It exits at once; to wait for that would hold up who waits for the run."""
+        run.report = report
+        if run.stopped_for is None and run.death is None:
+            self._is_over(run, Death.reported(report))
+            self._loop.after(EXIT_SECONDS, partial(self._make_sure_of, run))
+
+    def _is_over(self, run: HostedRun, death: Death) -> None:
+        run.death = death
+        if not self.over:
+            self.over_since = time.monotonic()
+        self.over.append(run)
+
+    def _make_sure_of(self, run: HostedRun) -> None:
+        # A script that says it has ended, and goes on, meddles with its frame.
+        if run.key in self._processes:
+            self._zygote.signal(run.key, 9)
 
     def heed(self, rows: dict[UUID, Held]) -> None:
         """Do what others asked for in the rows: waits fulfilled, ends and pauses asked for, rows taken away."""

@@ -10,6 +10,7 @@ from executions.lifecycle import Reason, Status
 from executions.moves import Outcome
 
 MAX_MESSAGE = 64_000
+_MOST = 1 << 50  # seconds or bytes: more is nonsense, and no column holds everything
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,17 @@ class Death:
     cpu_seconds: float = 0.0
     max_rss_bytes: int = 0
     error: str | None = None  # why it could not even be started
+
+    @classmethod
+    def reported(cls, report: dict[str, Any]) -> "Death":
+        """Return the death of a process that is about to exit, by its own word."""
+        cpu, memory = report.get("cpu_seconds"), report.get("max_rss_bytes")
+        return cls(
+            exit_code=0,
+            signal=None,
+            cpu_seconds=cpu if isinstance(cpu, float) and 0 <= cpu < _MOST else 0.0,
+            max_rss_bytes=memory if isinstance(memory, int) and 0 <= memory < _MOST else 0,
+        )
 
 
 def decide_outcome(

@@ -11,6 +11,7 @@ import gc
 import linecache
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -103,9 +104,9 @@ class Frame:
 
     def _say_last(self, report: dict[str, Any]) -> None:
         try:
-            self.channel.end(report)
+            self.channel.end(report | _usage())
         except EngineException as error:  # the value that handler returned is too large to send
-            self.channel.end(_report("error", str(error)))
+            self.channel.end(_report("error", str(error)) | _usage())
 
     def _run(self) -> dict[str, Any]:
         channel = self.channel
@@ -180,6 +181,15 @@ def _report(status: str, message: str) -> dict[str, Any]:
         "line": None,
         "output": None,
         "has_output": False,
+    }
+
+
+def _usage() -> dict[str, Any]:
+    """What this process and what it started and waited for have used."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "cpu_seconds": round(own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime, 6),
+        "max_rss_bytes": max(own.ru_maxrss, others.ru_maxrss) * 1024,
     }
 
 

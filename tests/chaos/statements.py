@@ -63,12 +63,18 @@ class Failing:
         def failing_prepared(link: Any, sql: str, params: Any) -> Any:
             return self.around(link, lambda: prepared(link, sql, params), " ".join(sql.split())[:60])
 
-        database.run_prepared = failing_prepared
+        sent_together = database.run_together
+
+        def failing_together(link: Any, statements: Any) -> Any:
+            words = " / ".join(" ".join(sql.split())[:20] for sql, _ in statements)
+            return self.around(link, lambda: sent_together(link, statements), f"together: {words}")
+
+        database.run_prepared, database.run_together = failing_prepared, failing_together
         psycopg.Cursor.execute, psycopg.Connection.commit = failing_execute, failing_commit  # type: ignore[method-assign, assignment]
         try:
             yield self
         finally:
-            database.run_prepared = prepared
+            database.run_prepared, database.run_together = prepared, sent_together
             psycopg.Cursor.execute, psycopg.Connection.commit = execute, commit  # type: ignore[method-assign]
 
 

@@ -164,6 +164,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
         return prepared(link, sql, params)
 
     monkeypatch.setattr(database, "run_prepared", collecting_prepared)
+    together = database.run_together
+
+    def collecting_together(link: Any, statements: Any) -> Any:
+        if sent is not None:
+            sent.extend(" ".join(sql.split()) for sql, _ in statements)
+        return together(link, statements)
+
+    monkeypatch.setattr(database, "run_together", collecting_together)
 
     @contextmanager
     def collect() -> Iterator[list[str]]:
