@@ -15,7 +15,7 @@ from executions.announce import announce
 from executions.calls.base import SNAPSHOT_SQL, Caller
 from executions.database import EXPECT, Unexpected, fetch, from_jsonb, together
 from executions.endings import after_end, wake
-from executions.hosting import RESUMABLE, claim_next, forget_waits, next_as_statement
+from executions.hosting import FORGET_WAITS, RESUMABLE, claim_as_statement
 from executions.lifecycle import Status
 from executions.log import Line, lines_as_statement
 from executions.moves import Ends, Moved, Outcome
@@ -75,16 +75,17 @@ def end(
                 Status.RUNNING,
                 {"ids": ready, "host": host_id, "left": freed},
                 tail="ORDER BY e.priority DESC, e.ready_at LIMIT %(left)s FOR NO KEY UPDATE",
+                then=FORGET_WAITS,
             )
             taken = {row.id for row in resumed}
-            forget_waits([key for key in taken if key not in single])
             if left := [key for key in single if key not in taken]:
                 wake(left, host_id)
         # No lock on the host is needed: these slots are given up in this very transaction.
         if takes_next and freed and of_connections:
-            claimed = claim_next(host_id, "0", "%(left)s", {"left": freed})
+            claimed = moves.told(fetch(*claim_as_statement(host_id, "0", "%(most)s", freed)))
         elif takes_next and freed > len(resumed) and len(resumed) == len(ready):
-            claimed = claim_next(host_id, "%(left)s", "0", {"left": freed - len(resumed)})
+            left_over = freed - len(resumed)
+            claimed = moves.told(fetch(*claim_as_statement(host_id, "%(most)s", "0", left_over)))
     slots_left = freed - len(resumed) - len(claimed)
     still_ready = [key for key in ready if key not in taken]
     return Ended(ended, list(taken), still_ready, [row.id for row in claimed], slots_left)
@@ -133,7 +134,7 @@ def end_plain(
     else:
         statements.append((_NOBODY_WAITS, (ids,)))
     if takes_next and left:
-        statements.append(next_as_statement(host_id, left))
+        statements.append(claim_as_statement(host_id, "%(most)s", "0", left))
     results = together(statements)
     claimed = moves.told(results.pop()) if takes_next and left else []
     answers = {UUID(key): value for key, value in from_jsonb(results.pop()[0][0]).items()} if waits else {}

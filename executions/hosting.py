@@ -15,7 +15,7 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce_ready
-from executions.database import fetch, jsonb, transacted
+from executions.database import fetch, jsonb, together, transacted
 from executions.lifecycle import DUE, WAITING, Reason, Status
 from executions.moves import Moved
 from executions.timers import IS_TIMED
@@ -28,68 +28,52 @@ class LateWrite(Exception):
 # -- Claim --------------------------------------------------------------------------------------------------
 
 NO_MAINTENANCE = " AND NOT EXISTS (SELECT 1 FROM executions_maintenance)"
-_LOCK_HOST = "SELECT slots, connections FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
-_RUNNING = (
-    "(SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host)s AND r.status = 'RUNNING'"
-    " AND r.script_id IS {})"
+LOCK_HOST = "SELECT id FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
+# Without a lease there is no room.
+_ROOM = (
+    "greatest(0, (SELECT {room} FROM executions_process WHERE id = %(host)s AND ended_at IS NULL)"
+    " - (SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host)s AND r.status = 'RUNNING'"
+    " AND r.script_id IS {kind}))"
 )
-_FREE = f"greatest(0, %(slots)s - {_RUNNING.format('NOT NULL')})"
-_FREE_CONNECTIONS = f"greatest(0, %(connections)s - {_RUNNING.format('NULL')})"
+FREE = _ROOM.format(room="slots", kind="NOT NULL")
+FREE_CONNECTIONS = _ROOM.format(room="connections", kind="NULL")
+_NEXT = "ORDER BY e.priority DESC, e.ready_at LIMIT {} FOR NO KEY UPDATE SKIP LOCKED"
+# What is left of a wait that is over would hold up the next one.
+FORGET_WAITS = ", forgotten AS (DELETE FROM executions_wait w USING moved WHERE w.waiter_id = moved.id)"
 
 
 def claim(host_id: int) -> list[Moved]:
     """Win executions for this host, as many as it has room for: by priority, then by the time they wait."""
-    with transaction.atomic():
-        slots, connections = lock_host(host_id)
-        if not slots:
-            return []
-        return claim_next(host_id, _FREE, _FREE_CONNECTIONS, {"slots": slots, "connections": connections})
+    claims = claim_as_statement(host_id, FREE, FREE_CONNECTIONS)
+    return moves.told(together([(LOCK_HOST, (host_id,)), claims])[1])
 
 
-_NEXT = "ORDER BY e.priority DESC, e.ready_at LIMIT {} FOR NO KEY UPDATE SKIP LOCKED"
+def claim_as_statement(
+    host_id: int, slots: str, connections: str, most: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement that claims the next of both queues; its rows are for `moves.told`.
 
-
-def claim_next(host_id: int, slots: str, connections: str, params: dict[str, Any]) -> list[Moved]:
-    """Claim the next of both queues. `slots` and `connections` are SQL: how many of each at most."""
+    `slots` and `connections` are SQL: how many of each, which may be "%(most)s".
+    """
     queued = "e.host_id IS NULL" + NO_MAINTENANCE + " AND e.script_id IS "
-    moved = moves.move(
+    return moves.as_statement(
         queued + "NOT NULL",
         Status.RUNNING,
-        {**params, "host": host_id},
+        {"host": host_id, "most": most},
         sets=", host_id = %(host)s, attempt = e.attempt + 1",
         tail=_NEXT.format(slots),
         also=(queued + "NULL", _NEXT.format(connections)),
         sources=[Status.QUEUED],
-    )
-    # What is left of a wait that is over would hold up the next one.
-    forget_waits([row.id for row in moved if row.attempt > 1])
-    return moved
-
-
-def next_as_statement(host_id: int, most: int) -> tuple[str, dict[str, Any]]:
-    """Return the statement that claims the next executions with a process, to be sent with others.
-
-    It is broken off when one of them ran before: then there is more to be done. Its rows are for `moves.told`.
-    """
-    return moves.as_statement(
-        "e.host_id IS NULL AND e.script_id IS NOT NULL" + NO_MAINTENANCE,
-        Status.RUNNING,
-        {"host": host_id, "left": most},
-        sets=", host_id = %(host)s, attempt = e.attempt + 1",
-        tail=_NEXT.format("%(left)s"),
-        sources=[Status.QUEUED],
-        expects="attempt = 1",
+        then=FORGET_WAITS,
     )
 
 
-def lock_host(host_id: int) -> tuple[int, int]:
-    """Lock this host's process row for the caller's transaction; returns its slots and how many connections it
-    carries, zeros when its lease has ended.
+def lock_host(host_id: int) -> bool:
+    """Lock this host's process row for the caller's transaction; False when its lease has ended.
 
     The RUNNING rows are counted in a later statement: only that one sees what the claimer took meanwhile.
     """
-    locked = fetch(_LOCK_HOST, (host_id,))
-    return locked[0] if locked else (0, 0)
+    return bool(fetch(LOCK_HOST, (host_id,)))
 
 
 def queue_due(most: int = 500) -> float | None:
@@ -153,25 +137,19 @@ RESUMABLE = "e.id = ANY(%(ids)s) AND e.host_id = %(host)s" + NO_MAINTENANCE
 def resume(host_id: int, ids: list[UUID]) -> list[UUID]:
     """Give free slots to these parked executions of ours, in this order; returns those that run again."""
     with transaction.atomic(savepoint=False):  # the host's own is around it
-        slots, _ = lock_host(host_id)
-        if not slots:
+        if not lock_host(host_id):
             raise LateWrite
         moved = moves.move(
             RESUMABLE,
             Status.RUNNING,
-            {"ids": ids, "host": host_id, "slots": slots},
+            {"ids": ids, "host": host_id},
             tail=(
-                f"ORDER BY e.priority DESC, array_position(%(ids)s::uuid[], e.id) LIMIT {_FREE}"
+                f"ORDER BY e.priority DESC, array_position(%(ids)s::uuid[], e.id) LIMIT {FREE}"
                 " FOR NO KEY UPDATE"
             ),
+            then=FORGET_WAITS,
         )
-        forget_waits([row.id for row in moved])
     return [row.id for row in moved]
-
-
-def forget_waits(ids: list[UUID]) -> None:
-    if ids:
-        fetch("DELETE FROM executions_wait WHERE waiter_id = ANY(%s)", (ids,))
 
 
 @dataclass(frozen=True)

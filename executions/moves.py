@@ -53,8 +53,8 @@ WITH old AS (
 ), history AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
     SELECT id, old, %(status)s::varchar, %(reason)s::varchar, version, attempt, clock_timestamp() FROM moved
-)
-SELECT id, version, attempt, old{expects} FROM moved
+) {then}
+SELECT id, version, attempt, old FROM moved
 """
 
 
@@ -73,16 +73,26 @@ def move(
     tail: str = "FOR NO KEY UPDATE",
     also: tuple[str, str] | None = None,
     sources: list[Status] | None = None,
+    then: str = "",
 ) -> list[Moved]:
     """Take every execution that meets `condition` (SQL on `e`) to `status`, if the table has that arrow.
 
     `sets` adds SQL assignments, `tail` may order, limit and skip locked rows. `also` is another condition with a
-    tail of its own: what meets it moves in the same statement. Runs in the caller's transaction.
+    tail of its own: what meets it moves in the same statement. `then` are further CTEs, on what `moved`. Runs in the
+    caller's transaction.
     """
     return told(
         fetch(
             *as_statement(
-                condition, status, params, reason=reason, sets=sets, tail=tail, also=also, sources=sources
+                condition,
+                status,
+                params,
+                reason=reason,
+                sets=sets,
+                tail=tail,
+                also=also,
+                sources=sources,
+                then=then,
             )
         )
     )
@@ -98,20 +108,16 @@ def as_statement(
     tail: str = "FOR NO KEY UPDATE",
     also: tuple[str, str] | None = None,
     sources: list[Status] | None = None,
-    expects: str = "",
+    then: str = "",
 ) -> tuple[str, dict[str, Any]]:
-    """Return what `move` runs, and its parameters, to be sent with others. Its rows are for `told`.
-
-    `expects` is SQL on what moved; unless it holds for each, the statement is broken off (see `together`).
-    """
+    """Return what `move` runs, and its parameters, to be sent with others. Its rows are for `told`."""
     # As literals: a plan for any parameters could not use the partial indexes.
     literals = ", ".join(f"'{source}'" for source in sources or sources_of(status))
     picks = _PICK.format(condition=condition, sources=literals, tail=tail)
     if also:
         other = _PICK.format(condition=also[0], sources=literals, tail=also[1])
         picks = f"SELECT * FROM ({picks}) one UNION ALL SELECT * FROM ({other}) other"
-    expects = expects and f", {EXPECT.format(expects)}"
-    sql = _MOVE.format(picks=picks, sets=ALWAYS[status] + sets, expects=expects)
+    sql = _MOVE.format(picks=picks, sets=ALWAYS[status] + sets, then=then)
     return sql, {**params, "status": str(status), "reason": str(reason)}
 
 

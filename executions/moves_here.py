@@ -11,6 +11,7 @@ from uuid import UUID
 
 from executions.announce import announce, announce_ready
 from executions.database import EXPECT, fetch, jsonb, together
+from executions.hosting import FREE, FREE_CONNECTIONS, LOCK_HOST
 from executions.lifecycle import Status
 from executions.moves import ALWAYS, SCRIPT_PIN, place, row_of
 
@@ -40,12 +41,6 @@ _BEGINS = {
 }
 _IS_QUEUED = {"times": "ready_at", "moments": "clock_timestamp()"}
 
-_LOCK_HOST = "SELECT 1 FROM executions_process WHERE id = %s AND ended_at IS NULL FOR UPDATE"
-_HAS_ROOM = """
-AND (SELECT count(*) FROM executions_execution r WHERE r.host_id = %(host)s AND r.status = 'RUNNING'
-    AND r.script_id IS {kind}) < (SELECT {room} FROM executions_process WHERE id = %(host)s AND ended_at IS NULL)
-"""
-
 _PARKED = """
 awaited AS (
     INSERT INTO executions_wait (waiter_id, target_id) SELECT fenced.id, made.id FROM fenced, made
@@ -72,22 +67,20 @@ def create_here(
     """
     is_here, is_connection = columns["host_id"] is not None, columns["script_id"] is None
     needs_room = is_here and (is_connection or waiting_for is None)
-    kinds = (
-        {"kind": "NULL", "room": "connections"} if is_connection else {"kind": "NOT NULL", "room": "slots"}
-    )
+    has_room = f"AND {FREE_CONNECTIONS if is_connection else FREE} > 0"
     row = {**row_of(columns), "status": str(Status.RUNNING if is_here else Status.QUEUED)}
     sql = _CREATE_HERE.format(
         pin=SCRIPT_PIN if "script_text" in columns else "",
         columns=", ".join(row),
         places=", ".join(map(place, row)),
-        condition=_HAS_ROOM.format_map(kinds) if needs_room else "",
+        condition=has_room if needs_room else "",
         also=(_PARKED if waiting_for else "") + also,
         **(_BEGINS if is_here else _IS_QUEUED),
     )
     values = {"script_text": columns.get("script_text"), "waiting_for": jsonb(waiting_for)}
     statement = sql, {**row, **params, **values}
     # The room is counted in a statement of its own after the lock: only that one sees what was taken meanwhile.
-    made = together([(_LOCK_HOST, (params["host"],)), statement])[1] if needs_room else fetch(*statement)
+    made = together([(LOCK_HOST, (params["host"],)), statement])[1] if needs_room else fetch(*statement)
     if not made:
         return None
     announce([columns["id"], params["caller"]] if waiting_for else [columns["id"]])

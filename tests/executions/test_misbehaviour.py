@@ -299,3 +299,20 @@ def test_a_script_cannot_signal_its_worker(play: Stage, worker: Worker) -> None:
     )
     assert execution.status in ENDED
     assert all(alive(pid) for pid in pids)
+
+
+def test_one_that_says_it_has_ended_and_goes_on_is_killed(play: Stage, worker: Worker) -> None:
+    execution = play.run(
+        """
+        import json, os, struct, time
+        body = json.dumps({"end": {"status": "success", "message": "so it says", "cpu_seconds": "much"}}).encode()
+        os.write(1, b"no line end")
+        system._channel._socket.sendall(struct.pack("!I", len(body)) + body)
+        while True:
+            os.write(1, b"still here")
+            time.sleep(0.01)
+        """
+    )
+    assert (execution.status, execution.message, execution.cpu_seconds) == (OK, "so it says", 0.0)
+    wait_until(lambda: not worker.roles()["flow"], "its process is killed", seconds=5)
+    assert play.log(execution)[0].startswith("no line end")
