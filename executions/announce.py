@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from executions.database import fetch, together
+from executions.database import Statement, fetch, together
 
 CHANGED = "engine_changed"
 READY = "engine_ready"
@@ -110,13 +110,20 @@ def announce_ready() -> None:
     fetch("SELECT pg_notify(%s, '')", (READY,))
 
 
-def announce_start(execution_id: UUID) -> None:
-    """Do both for an execution that was just queued: tell the monitors, and wake the workers."""
+def told_with(execution_id: UUID, *, is_ready: bool) -> list[Statement]:
+    """Return what tells of a new execution, to be sent with it: the monitors, and the workers if it is ready.
+
+    None in a host, which tells it with its next batch.
+    """
     if _collected.get() is not None:
         announce([execution_id])
-        announce_ready()
-        return
-    fetch("SELECT pg_notify(%s, %s), pg_notify(%s, '')", (CHANGED, notes([execution_id], {})[0], READY))
+        if is_ready:
+            announce_ready()
+        return []
+    (note,) = notes([execution_id], {})
+    if is_ready:  # in one statement: whoever starts many feels each
+        return [("SELECT pg_notify(%s, %s), pg_notify(%s, '')", (CHANGED, note, READY))]
+    return [("SELECT pg_notify(%s, %s)", (CHANGED, note))]
 
 
 def announce_secret_use(root_ids: Iterable[UUID]) -> None:

@@ -22,6 +22,7 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb
 
 Params = Mapping[str, Any] | Sequence[Any]
+Statement = tuple[str, Params]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Unexpected(Exception):
     """What statements sent together were to find was not so. Nothing was written."""
 
 
-def together(statements: Sequence[tuple[str, Params]]) -> list[list[tuple[Any, ...]]]:
+def together(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
     """Run statements as one transaction and return the rows of each. None can use what came of the one before, so all
     are sent at once, and cost one round trip. Raises Unexpected when one of them does not find what it EXPECTs.
     """
@@ -73,9 +74,7 @@ def together(statements: Sequence[tuple[str, Params]]) -> list[list[tuple[Any, .
         raise
 
 
-def run_together(
-    link: Connection[Any], statements: Sequence[tuple[str, Params]]
-) -> list[list[tuple[Any, ...]]]:
+def run_together(link: Connection[Any], statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
     """Do the work of `together` in libpq's pipeline mode."""
     bound = [_bound(link, sql, params) for sql, params in statements]
     pgconn = link.pgconn

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from executions.announce import announce, announce_ready, announce_start
-from executions.database import EXPECT, fetch, jsonb
+from executions.announce import announce, announce_ready, told_with
+from executions.database import EXPECT, Statement, fetch, jsonb, together
 from executions.lifecycle import ENDED, WAITING, Reason, Status, sources_of
 from flows.models import PIN
 
@@ -175,10 +175,18 @@ def row_of(columns: dict[str, Any]) -> dict[str, Any]:
 def create(
     status: Status, columns: dict[str, Any], also: tuple[str, dict[str, Any]] | None = None
 ) -> datetime:
-    """Write a new execution down in `status`, with its first history row, and tell about it.
+    """Write a new execution down in `status`, as `creation` says. Returns when it was created."""
+    created_at: datetime = together(creation(status, columns, also))[0][0][0]
+    return created_at
+
+
+def creation(
+    status: Status, columns: dict[str, Any], also: tuple[str, dict[str, Any]] | None = None
+) -> list[Statement]:
+    """Return the statements that write a new execution down, with its first history row, and tell about it.
 
     JSON columns come as plain values, and "script_text" if the script is to be stored. `also` is an INSERT to be done
-    in the same statement, with its parameters. Returns when it was created.
+    in the same statement, with its parameters. The first one's row says when it was created.
     """
     row = {**row_of(columns), "status": str(status)}
     pin = SCRIPT_PIN if "script_text" in columns else ""
@@ -192,12 +200,8 @@ def create(
         source="",
         also=f", also AS ({insert})" if insert else "",
     )
-    created_at: datetime = fetch(sql, {**row, **more, "script_text": columns.get("script_text")})[0][0]
-    if status in (Status.QUEUED, Status.SCHEDULED):
-        announce_start(columns["id"])
-    else:
-        announce([columns["id"]])
-    return created_at
+    values = {**row, **more, "script_text": columns.get("script_text")}
+    return [(sql, values), *told_with(columns["id"], is_ready=status in (Status.QUEUED, Status.SCHEDULED))]
 
 
 def create_many(status: Status, rows: list[dict[str, Any]]) -> None:

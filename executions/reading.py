@@ -3,11 +3,12 @@
 Starting one ends with it. Nothing is checked here.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import JSONField
 
-from executions.database import fetch, from_jsonb
+from executions.database import Statement, fetch, from_jsonb
 from executions.models import Execution
 
 _FIELDS = Execution._meta.concrete_fields
@@ -20,7 +21,16 @@ _READ = (
 
 def read_execution(execution_id: UUID) -> Execution:
     """Return the execution with all its columns. Raises Execution.DoesNotExist."""
-    rows = fetch(_READ, (execution_id,))
+    return as_execution(fetch(*reading(execution_id)))
+
+
+def reading(execution_id: UUID) -> Statement:
+    """Return the statement of `read_execution`, to be sent with others; its rows are for `as_execution`."""
+    return _READ, (execution_id,)
+
+
+def as_execution(rows: list[tuple[Any, ...]]) -> Execution:
+    """Return the execution that was read. Raises Execution.DoesNotExist."""
     if not rows:
         raise Execution.DoesNotExist
     values = list(rows[0])

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from access import audit
@@ -22,9 +22,10 @@ from connectors.models import Connector
 from connectors.types import MODULES
 from connectors.types.base import Inputs
 from executions import moves
+from executions.database import together
 from executions.lifecycle import Status
 from executions.models import Execution, SavepointRetention
-from executions.reading import read_execution
+from executions.reading import as_execution, reading
 from executions.retention import own_expiry
 from executions.sealed_inputs import seal_inputs, secret_inputs_of, store_sealed
 from executions.wrapping import wrap
@@ -93,14 +94,15 @@ def start_execution(start: Start, *, by: Any, origin: str) -> tuple[Execution, b
     """
     columns, status = prepare(start, by=by, origin=origin)
     try:
-        with transaction.atomic():
-            moves.create(status, columns, also=start_noted(columns, by))
+        *_, written = together(
+            [*moves.creation(status, columns, also=start_noted(columns, by)), reading(columns["id"])]
+        )
     except IntegrityError:
         found = find_started(start.idempotency_key, start.idempotency_digest, by=by)
         if found is None:
             raise
         return found, False
-    return read_execution(columns["id"]), True
+    return as_execution(written), True
 
 
 def start_noted(columns: dict[str, Any], by: Any) -> tuple[str, dict[str, Any]] | None:

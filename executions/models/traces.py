@@ -15,7 +15,10 @@ class Transition(models.Model):
     """One change of an execution's status, kept with it: history, and the means to catch up on missed news."""
 
     id = models.BigAutoField(primary_key=True)
-    execution = models.ForeignKey(Execution, models.CASCADE, related_name="transitions", db_index=False)
+    # Written only beside its execution's row, and removed with it: a constraint would look at every one again.
+    execution = models.ForeignKey(
+        Execution, models.CASCADE, related_name="transitions", db_index=False, db_constraint=False
+    )
     old = models.CharField(max_length=24, blank=True)
     new = models.CharField(max_length=24)
     reason = models.CharField(max_length=24, blank=True, default="")
@@ -104,7 +107,9 @@ class Wait(models.Model):
     """`waiter` waits for `target` to end. Rows go when the target ends or the wait is over."""
 
     id = models.BigAutoField(primary_key=True)
-    waiter = models.ForeignKey(Execution, models.CASCADE, related_name="waits", db_constraint=False)
+    waiter = models.ForeignKey(
+        Execution, models.CASCADE, related_name="waits", db_index=False, db_constraint=False
+    )
     target = models.ForeignKey(Execution, models.CASCADE, related_name="waiters", db_constraint=False)
 
     class Meta:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -394,10 +393,10 @@ def test_eight_at_once_with_one_name_make_one_flow(committed: Cast) -> None:
 def test_a_start_is_answered_only_after_its_commit(committed: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     flow = shared_flow(committed)
 
-    def fails(execution_id: UUID) -> None:
-        raise RuntimeError("the notification failed")
+    def fails(*_: Any, **__: Any) -> list[Any]:
+        return [("SELECT 1 / %s::int", (0,))]
 
-    monkeypatch.setattr(moves, "announce_start", fails)
+    monkeypatch.setattr(moves, "told_with", fails)
     assert Caller(committed.bob).post("/execution", {"flow_id": str(flow.pk)}).status == 500
     assert not Execution.objects.exists()
     assert Project.objects.exists()
