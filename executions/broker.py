@@ -39,7 +39,7 @@ class ExecutionBroker(ORM):
     _due_in: float | None = None
 
     def dequeue(self) -> list[tuple[Any, str]] | None:
-        """Return tasks as (acknowledgement, signed package), or None after a rest of a second at most."""
+        """Return tasks as (acknowledgement, signed package), or None after a rest of POLL_SECONDS at most."""
         try:
             return self._dequeue()
         except (
@@ -67,12 +67,11 @@ class ExecutionBroker(ORM):
         has_looked = now >= self._side_work_at
         if has_looked:
             self._side_work_at = now + _SIDE_WORK_SECONDS
-            self._due_in = min(
-                (each for each in (queue_due(), run_timers()) if each is not None), default=None
-            )
+            was_queued, due_in = queue_due()
+            self._due_in = min((each for each in (due_in, run_timers()) if each is not None), default=None)
             tasks += super().dequeue() or []
-            # What has just become due can be claimed: it must not wait for the next turn.
-            tasks = tasks or self._claim(bell.host_id)
+            if was_queued and not tasks:  # it must not wait for the next turn
+                tasks = self._claim(bell.host_id)
             if self._due_in == 0.0:
                 self._side_work_at = now  # more is due
                 return tasks or None

@@ -76,23 +76,24 @@ def lock_host(host_id: int) -> bool:
     return bool(fetch(LOCK_HOST, (host_id,)))
 
 
-def queue_due(most: int = 500) -> float | None:
-    """Queue what has become due; returns the seconds until the next timer, None when there is none."""
-    with transaction.atomic():
-        moves.move(
-            f"e.ready_at <= clock_timestamp() AND e.host_id IS NULL AND NOT {IS_TIMED}",
-            Status.QUEUED,
-            {"most": most},
-            tail="ORDER BY e.ready_at LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED",
-            sources=list(DUE),
-        )
-    # As literals, as in the partial index of what becomes due.
-    due = ", ".join(f"'{status}'" for status in DUE)
-    rows = fetch(
-        "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution e"
-        f" WHERE status IN ({due}) AND ready_at IS NOT NULL AND host_id IS NULL AND NOT {IS_TIMED}"
+def queue_due(most: int = 500) -> tuple[bool, float | None]:
+    """Queue what has become due. Returns whether anything was, and the seconds until the next timer, None without."""
+    move = moves.as_statement(
+        f"e.ready_at <= clock_timestamp() AND e.host_id IS NULL AND NOT {IS_TIMED}",
+        Status.QUEUED,
+        {"most": most},
+        tail="ORDER BY e.ready_at LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED",
+        sources=list(DUE),
     )
-    return None if rows[0][0] is None else max(rows[0][0], 0.0)
+    moved, rest = together([move, (_NEXT_DUE, ())])
+    return bool(moves.told(moved)), None if rest[0][0] is None else max(rest[0][0], 0.0)
+
+
+# As literals, as in the partial index of what becomes due.
+_NEXT_DUE = (
+    "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 FROM executions_execution e"
+    " WHERE status IN ({}) AND ready_at IS NOT NULL AND host_id IS NULL AND NOT {}"
+).format(", ".join(f"'{status}'" for status in DUE), IS_TIMED)
 
 
 # -- Park and resume ----------------------------------------------------------------------------------------
