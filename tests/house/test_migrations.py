@@ -29,7 +29,11 @@ from django.db.migrations.loader import MigrationLoader
 load = MigrationLoader.load_disk
 def load_disk(self):
     load(self)
-    self.disk_migrations = {key: found for key, found in self.disk_migrations.items() if not found.replaces}
+    known = self.disk_migrations
+    later = {key for key, found in known.items() if found.replaces}
+    while more := {key for key in known.keys() - later if not later.isdisjoint(known[key].dependencies)}:
+        later |= more
+    self.disk_migrations = {key: found for key, found in known.items() if key not in later}
 MigrationLoader.load_disk = load_disk
 
 django.setup()
@@ -62,7 +66,7 @@ class Scratch:
         self._run("manage.py", "migrate", "-v", "0")
 
     def migrate_one_by_one(self, targets: list[tuple[str, str]]) -> None:
-        """Go on with the replaced migrations, to the end if no targets are given."""
+        """Go on with the replaced migrations, to the last of them if no targets are given."""
         self._run("-c", ONE_BY_ONE % targets)
 
     def _run(self, *words: str) -> None:
@@ -125,8 +129,7 @@ def test_an_old_database_goes_on_and_ends_up_as_a_new_one(scratch: Callable[...,
     )
 
     whole.migrate_one_by_one([])
-    before = whole.schema()
     assert not squashed & whole.applied()
     whole.migrate()
     assert squashed <= whole.applied()
-    assert whole.schema() == before == new.schema()
+    assert whole.schema() == new.schema()
