@@ -1,7 +1,7 @@
 """How a host writes the ends of its executions down, and what their slots go to, in one transaction.
 
-Most ends are plain: the execution never changed anything, and nobody but its parent here waits for it. Those are
-written in one round trip. `endings` knows what an end means for others.
+Most ends are plain: the execution has no children, locks or messages, and nobody but a parent on this host waits for
+it. Those are written in one round trip. `endings` knows what an end means for others.
 """
 
 from dataclasses import dataclass

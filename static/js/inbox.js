@@ -35,18 +35,37 @@ async function refresh() {
 }
 
 let open = null; // the popup that is shown now, one at a time
+let isOpening = false;
 async function popUp(ids) {
   if (open && !ids.includes(open.dataset.message) && open.querySelector("form")) {
     open.querySelector("[data-popup-body]").replaceChildren(await card(open.dataset.message)); // answered elsewhere
   }
-  const known = seen();
-  const id = ids.find((each) => !known.has(each));
-  if (!id || open || document.querySelector("dialog[open]") || document.getElementById(`message-${id}`)) return;
+  if (open || isOpening) return;
+  isOpening = true;
+  try {
+    const known = seen();
+    for (const id of ids) {
+      if (known.has(id) || document.getElementById(`message-${id}`)) continue;
+      const content = await card(id);
+      if (isDrawnHere(content)) continue;
+      if (!document.querySelector("dialog[open]")) show(id, content);
+      return;
+    }
+  } finally { isOpening = false; }
+}
+
+/** Tells whether the page is the one of the execution that asks, which has the form in its midst. */
+function isDrawnHere(content) {
+  const { execution } = content.querySelector(".message-card").dataset;
+  return document.getElementById("execution")?.dataset.id === execution && document.querySelector('[data-live="messages"]') !== null;
+}
+
+function show(id, content) {
   markSeen(id);
   const close = element("button", { class: "button button-quiet button-icon", type: "button", "data-closes": true, "aria-label": "Later" }, icon("x"));
   const body = element("div", { class: "dialog-body", "data-popup-body": true });
+  body.append(content);
   open = element("dialog", { class: "popup", "data-message": id, "aria-label": "A message for you" }, element("div", { class: "dialog-header" }, element("span", { class: "muted" }, "A message for you"), close), body);
-  body.append(await card(id));
   document.body.append(open);
   window.htmx?.process(open);
   open.addEventListener("close", (event) => {
