@@ -14,8 +14,7 @@ from executions.database import EXPECT, fetch, jsonb, together
 from executions.hosting import FREE, FREE_CONNECTIONS, LOCK_HOST
 from executions.lifecycle import Status
 from executions.moves import ALWAYS, SCRIPT_PIN, place, row_of
-
-MAX_INLINE_BYTES = 256 * 1024  # larger answers are stored once, as a Payload
+from executions.savepoints import MAX_INLINE_BYTES
 
 _CREATE_HERE = """
 WITH fenced AS (

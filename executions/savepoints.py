@@ -11,10 +11,10 @@ from uuid import UUID
 
 from executions.database import dumps, fetch, from_jsonb, jsonb
 from executions.hosting import LateWrite
-from executions.moves_here import MAX_INLINE_BYTES
 
 SOFT_LIMIT = 10_000  # calls of one execution after which its log warns
 HARD_LIMIT = 100_000
+MAX_INLINE_BYTES = 256 * 1024  # larger values are stored once, as a Payload
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,12 @@ Notes are sent when they arise and are not answered. Log lines are numbered from
 `level` is info, warning or error; `stream` is log, stdout or stderr. The last message of a process is its
 end::
 
-    {"end": {"status": "success", "message": "", "traceback": null, "line": null, "output": ..., "has_output": true}}
+    {"end": {"status": "success", "message": "", "traceback": null, "line": null, "output": ..., "has_output": true,
+    "cpu_seconds": 0.02, "max_rss_bytes": 31457280}}
 
-`status` is success, error or cancelled; `output` is there only if `has_output`. A process that leaves without
-an end has crashed. The script shares its process with this module and can forge any message of its own run,
+`status` is success, error, cancelled or replay_mismatch; `output` is there only if `has_output`. The host takes the
+execution for ended then, reads nothing more, and kills what is there a second later. A process that leaves without an
+end has crashed. The script shares its process with this module and can forge any message of its own run,
 and no other: the host believes nothing here that it would not let the script do.
 """
 
