@@ -224,8 +224,8 @@ def test_through_a_wrapper(play: Stage, web: Web) -> None:
         by=root, name="Wrapped", connector_type="REST", project=play.cast.workshop, value={"url": url}
     )
     text = "def handler(system, this, inputs):\n    return this.start_child().get('output_value')['json']"
-    create_wrapper(by=root, name="around", project=play.cast.workshop, script=text)
-    parent = play.run("return this.using('around').connect('Wrapped').get('output_value')")
+    create_wrapper(by=root, name="enclosing", project=play.cast.workshop, script=text)
+    parent = play.run("return this.using('enclosing').connect('Wrapped').get('output_value')")
     assert (parent.status, parent.output_value) == (Status.ENDED_SUCCESS, "inside"), parent.message
 
 
