@@ -6,6 +6,7 @@ All pages `{% load ui %}`. The tags work on plain values (a status is its string
 
 import json
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django import template
@@ -50,6 +51,7 @@ def look_of(status: str) -> Look:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1000)  # a page draws some sixty, most of them alike
 def icon(name: str, classes: str = "", label: str = "") -> SafeString:
     """Draw an icon of the sprite. It is hidden from screen readers unless it has a label."""
     href = f"{static('img/icons.svg')}#{name}"
@@ -61,6 +63,7 @@ def icon(name: str, classes: str = "", label: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def status_badge(status: str, large: bool = False) -> SafeString:
     """Draw a status as icon and word on its colour."""
     look = look_of(status)
@@ -71,6 +74,7 @@ def status_badge(status: str, large: bool = False) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def status_dot(status: str) -> SafeString:
     """Draw a status as an icon alone, for narrow places; its word is the icon's name."""
     look = look_of(status)
