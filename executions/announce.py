@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from executions.database import Statement, fetch, together
+from executions.database import NOT_DURABLE, Statement, fetch, together
 
 CHANGED = "engine_changed"
 READY = "engine_ready"
@@ -19,7 +19,6 @@ HOST = "engine_host_%d"
 SECRETS = "engine_secrets"
 _IDS_PER_NOTE = 180  # a payload must stay below 8,000 bytes
 
-_NOT_DURABLE = ("SELECT set_config('synchronous_commit', 'off', true)", ())
 _collected: ContextVar["Collected | None"] = ContextVar("collected", default=None)
 
 
@@ -49,7 +48,7 @@ class Collected:
         told += [(READY, "")] if is_ready else []
         if told:
             # Nobody needs this commit on the disk: a note that is lost with the server has no reader either.
-            together([_NOT_DURABLE, *(("SELECT pg_notify(%s, %s)", each) for each in told)])
+            together([NOT_DURABLE, *(("SELECT pg_notify(%s, %s)", each) for each in told)])
 
 
 def notes(changed: Iterable[UUID], logged: dict[UUID, int]) -> list[str]:

@@ -48,7 +48,8 @@ class Assignment:
     losses: int  # how often its host was lost
 
 
-_ASSIGNMENTS = """
+# From rows of executions, be it the table or what a statement has just moved.
+ASSIGNMENTS = """
 SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_value, e.project_id, p.name,
     e.parent_id, e.is_productive, e.created_by_id, e.roles, e.starter_kind, e.starter_id,
     u.username, u.email, e.flow_id, e.max_runtime_minutes,
@@ -57,15 +58,22 @@ SELECT e.id, e.attempt, e.name, e.type, e.status, e.script_id, s.text, e.input_v
     e.attempt > 1 OR e.forked_from_id IS NOT NULL,
     e.connector_id, e.connector_type, e.sealed_inputs,
     ARRAY(SELECT connector_id FROM connectors_secretuse u WHERE u.root_id = coalesce(e.root_id, e.id)), e.losses
-FROM executions_execution e JOIN projects_project p ON p.id = e.project_id
+FROM {rows} e JOIN projects_project p ON p.id = e.project_id
 LEFT JOIN flows_script s ON s.sha256 = e.script_id LEFT JOIN access_user u ON u.id = e.created_by_id
-WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'
 """
+_HELD = (
+    ASSIGNMENTS.format(rows="executions_execution")
+    + "WHERE e.id = ANY(%s) AND e.host_id = %s AND e.status = 'RUNNING'"
+)
 
 
 def assignments(host_id: int, ids: list[UUID]) -> list[Assignment]:
     """Return what is needed to run these executions, for those that this host really holds."""
-    rows = fetch(_ASSIGNMENTS, (ids, host_id))
+    return assigned(fetch(_HELD, (ids, host_id)))
+
+
+def assigned(rows: list[tuple[Any, ...]]) -> list[Assignment]:
+    """Return what rows of ASSIGNMENTS say."""
     return [Assignment(*row[:7], *(from_jsonb(row[7]), *row[8:])) for row in rows]
 
 

@@ -17,6 +17,7 @@ from django_q.signing import SignedPackage
 
 from executions import doorbell
 from executions.announce import READY
+from executions.assignments import Assignment
 from executions.hosting import claim, queue_due
 from executions.lease import Lease
 from executions.models import HEARTBEAT_SECONDS, Process
@@ -84,8 +85,9 @@ class ExecutionBroker(ORM):
         return tasks or None
 
     def _claim(self, host_id: int) -> list[tuple[Any, str]]:
-        claimed = [str(moved.id) for moved in claim(host_id)]
-        return [(None, package(claimed))] if claimed else []
+        begun_at = time.monotonic()
+        given = claim(host_id)
+        return [(None, package(given, begun_at))] if given else []
 
     def leave(self) -> None:
         """End the claimer's lease; called when the worker stops in good order."""
@@ -106,13 +108,13 @@ class ExecutionBroker(ORM):
         return self._lease
 
 
-def package(execution_ids: list[str]) -> str:
+def package(given: list[Assignment], as_of: float) -> str:
     """Return the signed django-q2 task that hands these executions to the host: one for all of a claim."""
     task = {
-        "id": execution_ids[0],
-        "name": execution_ids[0],
+        "id": str(given[0].id),
+        "name": str(given[0].id),
         "func": run,
-        "args": execution_ids,
+        "args": (given, as_of),
         "kwargs": {},
         "started": timezone.now(),
     }

@@ -26,6 +26,9 @@ Statement = tuple[str, Params]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Of a transaction that need not be on the disk when it is over: it may be lost with the server, alone or with others
+# after it that are as little durable, but never before one that is.
+NOT_DURABLE: Statement = ("SELECT set_config('synchronous_commit', 'off', true)", ())
 TRIES = 5  # of a transaction that the database breaks off
 
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce
+from executions.assignments import Assignment, assigned
 from executions.calls.base import SNAPSHOT_SQL, Caller
 from executions.database import EXPECT, Unexpected, fetch, from_jsonb, together
 from executions.endings import after_end, wake
@@ -35,7 +36,7 @@ class Ended:
     ended: list[UUID]  # what is missing was not ours any more: a late result is refused
     resumed: list[UUID]  # parked ones of ours that go on in the freed slots
     ready: list[UUID]  # parked ones of ours that may go on but got no slot
-    claimed: list[UUID]  # the next of the queue, claimed for what slots were left
+    claimed: list[Assignment]  # the next of the queue, claimed for what slots were left
     slots_left: int = 0  # given up and not taken by any of these
 
 
@@ -53,7 +54,7 @@ def end(
     there is no slot to hand on, only the place of a connection. Unless they `have_ties`, none of them ever had a
     child, a lock or anything else that ends with it."""
     resumed: list[Moved] = []
-    claimed: list[Moved] = []
+    claimed: list[Assignment] = []
     ready: list[UUID] = []
     taken: set[UUID] = set()
     freed = 0
@@ -82,13 +83,13 @@ def end(
                 wake(left, host_id)
         # No lock on the host is needed: these slots are given up in this very transaction.
         if takes_next and freed and of_connections:
-            claimed = moves.told(fetch(*claim_as_statement(host_id, "0", "%(most)s", freed)))
+            claimed = assigned(fetch(*claim_as_statement(host_id, "0", "%(most)s", freed)))
         elif takes_next and freed > len(resumed) and len(resumed) == len(ready):
             left_over = freed - len(resumed)
-            claimed = moves.told(fetch(*claim_as_statement(host_id, "%(most)s", "0", left_over)))
+            claimed = assigned(fetch(*claim_as_statement(host_id, "%(most)s", "0", left_over)))
     slots_left = freed - len(resumed) - len(claimed)
     still_ready = [key for key in ready if key not in taken]
-    return Ended(ended, list(taken), still_ready, [row.id for row in claimed], slots_left)
+    return Ended(ended, list(taken), still_ready, claimed, slots_left)
 
 
 def sole_wait(waiter: Caller, target: UUID, outcome: Outcome) -> SoleWait | None:
@@ -117,7 +118,7 @@ def end_plain(
     lines: list[Line],
     *,
     takes_next: bool,
-) -> tuple[dict[UUID, Any], list[UUID]]:
+) -> tuple[dict[UUID, Any], list[Assignment]]:
     """Do what `end` does for executions without ties, in one round trip, with their last `lines` before it.
 
     Those in `waits` go on in the freed slots; what is left of these goes to the queue. Returns their answers, and what
@@ -136,7 +137,7 @@ def end_plain(
     if takes_next and left:
         statements.append(claim_as_statement(host_id, "%(most)s", "0", left))
     results = together(statements)
-    claimed = moves.told(results.pop()) if takes_next and left else []
+    claimed = assigned(results.pop()) if takes_next and left else []
     answers = {UUID(key): value for key, value in from_jsonb(results.pop()[0][0]).items()} if waits else {}
     announce([*ids, *answers])
-    return answers, [row.id for row in claimed]
+    return answers, claimed

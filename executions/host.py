@@ -18,7 +18,7 @@ from django.conf import settings
 from access import audit
 from access.models import AuditEntry
 from executions import doorbell, hosting, recovery
-from executions.announce import HOST, SECRETS
+from executions.announce import HOST, SECRETS, announce
 from executions.assignments import Assignment, assignments
 from executions.connecting import Connection
 from executions.hosted_calls import HostedCalls
@@ -50,7 +50,8 @@ class Host:
     def __init__(self, slots: int | None = None) -> None:
         self.slots = slots or settings.ENGINE_SLOTS
         self._loop = Loop()
-        self._inbox: deque[UUID] = deque()
+        self._inbox: deque[tuple[list[Assignment], float]] = deque()
+        self._looked_at = 0.0  # when we last read what others did to our executions
         self._wake_read, self._wake_write = socket.socketpair()
         self._strays: dict[UUID, int] = {}  # what ran here by its row and not in fact, at the last beat
         self._is_stopping = False
@@ -59,9 +60,9 @@ class Host:
     def start(self) -> None:
         self._thread.start()
 
-    def take(self, execution_ids: list[UUID]) -> None:
-        """Run executions that were claimed for this host."""
-        self._inbox.extend(execution_ids)
+    def take(self, given: list[Assignment], as_of: float) -> None:
+        """Run executions that were claimed for this host, as they were at this moment of the monotonic clock."""
+        self._inbox.append((given, as_of))
         self._wake()
 
     def stop(self, timeout: float = GRACE_SECONDS + 5.0) -> None:
@@ -114,7 +115,7 @@ class Host:
         scribe = Scribe(loop, self._lease.id)
         runs = HostedRuns(self._zygote, loop, scribe, self.slots)
         calls = HostedCalls(runs, loop, scribe, self._begin)
-        ends = HostedEnds(runs, calls, scribe, self._begin)
+        ends = HostedEnds(runs, calls, scribe, self._take_on)
         self._connections = HostedConnections(self._wake, masks, loop, scribe, ends)
         self._masks, self._scribe, self._runs, self._calls, self._ends = masks, scribe, runs, calls, ends
         # How executions of each type are begun.
@@ -162,12 +163,17 @@ class Host:
 
     def _on_wake(self) -> None:
         self._wake_read.recv(4096)
-        ids = []
         while self._inbox:
-            ids.append(self._inbox.popleft())
-        if ids:
-            self._begin(assignments(self._lease.id, ids))
+            given, as_of = self._inbox.popleft()
+            if as_of <= self._looked_at:  # what we saw then of those that were not here yet, we passed over
+                given = assignments(self._lease.id, [each.id for each in given])
+            self._take_on(given)
         self._connections.on_wake()
+
+    def _take_on(self, given: list[Assignment]) -> None:
+        """Begin executions that were claimed, and tell others."""
+        announce([each.id for each in given])
+        self._begin(given)
 
     def _begin(self, given: list[Assignment]) -> None:
         """Begin executions that are RUNNING on this host, each in the way of its type."""
@@ -193,7 +199,7 @@ class Host:
         journals = load_journals(begun) if begun else {}
         for each in given:
             journal = journals.get(each.id) or Journal()
-            self._calls.listen(self._runs.spawn(each, journal, self._masks.of(each.root_id)))
+            self._calls.begin(self._runs.spawn(each, journal, self._masks.of(each.root_id)))
 
     # -- Notes, lease, sweep ------------------------------------------------------------------------------
 
@@ -206,6 +212,7 @@ class Host:
     def _look_around(self) -> dict[UUID, Held]:
         """Read what others did to our executions, and act on it."""
         rows = hosting.held_by(self._lease.id)
+        self._looked_at = time.monotonic()
         self._runs.heed(rows)
         self._connections.heed(rows)
         return rows

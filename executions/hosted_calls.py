@@ -43,10 +43,11 @@ class HostedCalls:
 
     # -- The far side speaks ------------------------------------------------------------------------------
 
-    def listen(self, run: HostedRun) -> None:
-        """Hear this run from now on."""
+    def begin(self, run: HostedRun) -> None:
+        """Tell this run what it is to do, which is asked by starting it, and hear it from now on."""
         self._loop.watch(run.channel, partial(self._on_channel, run))
         self._loop.watch(run.output, partial(self._on_output, run))
+        self._reply(run, 0, {"value": run.beginning(configuration.value("ENGINE_ENV_NAME"))})
 
     def drain(self, run: HostedRun) -> None:
         """Hear the last of a run that is over."""
@@ -99,9 +100,6 @@ class HostedCalls:
 
     def _on_call(self, run: HostedRun, request: Request) -> None:
         runs = self._runs
-        if request.call == "begin":
-            self._reply(run, 0, {"value": run.beginning(configuration.value("ENGINE_ENV_NAME"))})
-            return
         if run.parked_by is not None:
             raise ChannelBroken("a call while another one waits for its answer")
         if run.cancel_at_next_call:

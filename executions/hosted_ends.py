@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 
 from executions import end_writing
-from executions.assignments import Assignment, assignments
+from executions.assignments import Assignment
 from executions.database import Unexpected
 from executions.hosted_calls import HostedCalls, Outcomes, retried
 from executions.hosted_run import HostedRun
@@ -31,12 +31,16 @@ MOST_LINGER_SECONDS = 0.005
 
 
 class HostedEnds:
-    """Ends what one host ran. `begin` takes on what was claimed for the freed slots."""
+    """Ends what one host ran, and takes on what was claimed for the freed slots."""
 
     def __init__(
-        self, runs: HostedRuns, calls: HostedCalls, scribe: Scribe, begin: Callable[[list[Assignment]], None]
+        self,
+        runs: HostedRuns,
+        calls: HostedCalls,
+        scribe: Scribe,
+        take_on: Callable[[list[Assignment]], None],
     ) -> None:
-        self._runs, self._calls, self._scribe, self._begin = runs, calls, scribe, begin
+        self._runs, self._calls, self._scribe, self._take_on = runs, calls, scribe, take_on
 
     def may_linger(self) -> bool:
         """Tell whether those that are over can wait a moment for more: their ends share one commit."""
@@ -111,8 +115,7 @@ class HostedEnds:
         self._calls.answer_parked(outcomes)
         for key in done.ready:
             runs.mark_ready(key)
-        if done.claimed:
-            self._begin(assignments(runs.host_id, done.claimed))
+        self._take_on(done.claimed)
         return done.slots_left
 
     def _end_plain(
@@ -138,8 +141,7 @@ class HostedEnds:
         for key in answers:
             self._runs.held[key].caller.pending = None
         self._calls.answer_parked({key: {"value": value} for key, value in answers.items()})
-        if claimed:
-            self._begin(assignments(self._runs.host_id, claimed))
+        self._take_on(claimed)
         return len(ends) - len(waits) - len(claimed)
 
     def _sole_waits(self, ends: Ends, over: Iterable[HostedRun]) -> list[SoleWait]:

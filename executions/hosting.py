@@ -15,9 +15,9 @@ from django.db import transaction
 
 from executions import moves
 from executions.announce import announce_ready
-from executions.database import fetch, jsonb, together, transacted
+from executions.assignments import ASSIGNMENTS, Assignment, assigned
+from executions.database import NOT_DURABLE, fetch, jsonb, together, transacted
 from executions.lifecycle import DUE, WAITING, Reason, Status
-from executions.moves import Moved
 from executions.timers import IS_TIMED
 
 
@@ -42,16 +42,21 @@ _NEXT = "ORDER BY e.priority DESC, e.ready_at LIMIT {} FOR NO KEY UPDATE SKIP LO
 FORGET_WAITS = ", forgotten AS (DELETE FROM executions_wait w USING moved WHERE w.waiter_id = moved.id)"
 
 
-def claim(host_id: int) -> list[Moved]:
-    """Win executions for this host, as many as it has room for: by priority, then by the time they wait."""
+def claim(host_id: int) -> list[Assignment]:
+    """Win executions for this host, as many as it has room for: by priority, then by the time they wait.
+
+    The host tells others when it takes them on.
+    """
     claims = claim_as_statement(host_id, FREE, FREE_CONNECTIONS)
-    return moves.told(together([(LOCK_HOST, (host_id,)), claims])[1])
+    # On the disk it is with the first that is written of the execution. What is lost before that was not begun, as
+    # far as anybody can tell, and its host is lost as well.
+    return assigned(together([NOT_DURABLE, (LOCK_HOST, (host_id,)), claims])[2])
 
 
 def claim_as_statement(
     host_id: int, slots: str, connections: str, most: int | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Return the statement that claims the next of both queues; its rows are for `moves.told`.
+    """Return the statement that claims the next of both queues; its rows are for `assigned`.
 
     `slots` and `connections` are SQL: how many of each, which may be "%(most)s".
     """
@@ -65,6 +70,7 @@ def claim_as_statement(
         also=(queued + "NULL", _NEXT.format(connections)),
         sources=[Status.QUEUED],
         then=FORGET_WAITS,
+        returns=ASSIGNMENTS.format(rows="moved"),
     )
 
 

@@ -49,12 +49,12 @@ WITH old AS (
     UPDATE executions_execution e
     SET status = %(status)s::varchar, reason = %(reason)s::varchar, version = e.version + 1 {sets}
     FROM old WHERE e.id = old.id
-    RETURNING e.id, e.version, e.attempt, old.status AS old
+    RETURNING {columns}, old.status AS old
 ), history AS (
     INSERT INTO executions_transition (execution_id, old, new, reason, version, attempt, at)
     SELECT id, old, %(status)s::varchar, %(reason)s::varchar, version, attempt, clock_timestamp() FROM moved
 ) {then}
-SELECT id, version, attempt, old FROM moved
+{returns}
 """
 
 
@@ -109,15 +109,21 @@ def as_statement(
     also: tuple[str, str] | None = None,
     sources: list[Status] | None = None,
     then: str = "",
+    returns: str | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """Return what `move` runs, and its parameters, to be sent with others. Its rows are for `told`."""
+    """Return what `move` runs, and its parameters, to be sent with others.
+
+    Its rows are for `told`, or what the query in `returns` makes of `moved`, which then has all columns.
+    """
     # As literals: a plan for any parameters could not use the partial indexes.
     literals = ", ".join(f"'{source}'" for source in sources or sources_of(status))
     picks = _PICK.format(condition=condition, sources=literals, tail=tail)
     if also:
         other = _PICK.format(condition=also[0], sources=literals, tail=also[1])
         picks = f"SELECT * FROM ({picks}) one UNION ALL SELECT * FROM ({other}) other"
-    sql = _MOVE.format(picks=picks, sets=ALWAYS[status] + sets, then=then)
+    columns = "e.*" if returns else "e.id, e.version, e.attempt"
+    returns = returns or "SELECT id, version, attempt, old FROM moved"
+    sql = _MOVE.format(picks=picks, sets=ALWAYS[status] + sets, columns=columns, then=then, returns=returns)
     return sql, {**params, "status": str(status), "reason": str(reason)}
 
 

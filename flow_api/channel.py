@@ -17,11 +17,11 @@ A request, numbered from 0 without gaps; the next one is sent when the last was 
 
 `digest` is of the arguments, `seen` the readings of the clock since the call before, `log_seq` the number of log
 lines so far: the host writes all of it into the savepoint of the call. An error is raised in the script as the
-class of `flow_api.exceptions` with that name. Request 0 is always
-`begin`; its value is ``{"script", "filename", "inputs", "execution", "user", "env_name", "seed", "journal",
-"log_seq"}``. The journal is that of earlier attempts, one entry a call: ``[n, call, line, digest, seen, kind,
-answer]``, kind being value, error or (the last one) pending. Recorded calls are answered from it and not sent;
-a pending call is sent again, and waits on. Log lines up to `log_seq` are not written again.
+class of `flow_api.exceptions` with that name. Request 0 is not sent, as the start of the process asks it. Its value is
+``{"script", "filename", "inputs", "execution", "user", "env_name", "seed", "journal", "log_seq"}``. The journal is that
+of earlier attempts, one entry a call: ``[n, call, line, digest, seen, kind, answer]``, kind being value, error or (the
+last one) pending. Recorded calls are answered from it and not sent; a pending call is sent again, and waits on. Log
+lines up to `log_seq` are not written again.
 
 Notes are sent when they arise and are not answered. Log lines are numbered from 1 in the order of writing::
 
@@ -120,9 +120,6 @@ def _parse(body: bytes) -> dict[str, Any]:
     return message
 
 
-BEGIN = encode({"n": 0, "call": "begin", "args": {}, "line": None})
-
-
 def _value_of(answer: dict[str, Any]) -> Any:
     error = answer.get("error")
     if error is None:
@@ -156,7 +153,7 @@ class Channel:
     # beginning
 
     def attach(self, sock: socket.socket) -> None:
-        """Will begin anew on this socket, on which request 0 has been sent, and belong to this process."""
+        """Will begin anew on this socket, and belong to this process."""
         self._reset()
         self._process = os.getpid()
         self._socket = sock

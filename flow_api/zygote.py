@@ -31,7 +31,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from flow_api import determinism
-from flow_api.channel import BEGIN
 from flow_api.frame import Frame
 from flow_api.sandbox import kernel, namespaces
 from flow_api.sandbox.cage import Cage, Plan, Slot
@@ -191,9 +190,6 @@ class Zygote:
 
     def _assign(self, spare: Spare, message: dict[str, Any], descriptors: list[int]) -> None:
         channel, output = descriptors
-        os.write(
-            channel, BEGIN
-        )  # already here, so that the host looks for the script while the child wakes up
         rlimits = self._cage.rlimits(spare.slot, message["limits"])
         assignment = json.dumps({"rlimits": rlimits, "name": message["name"]}).encode()
         with spare.assignments as assignments:

@@ -70,7 +70,7 @@ def test_connections_are_claimed_beside_the_slots(stage: Stage, hosts: Hosts) ->
     done = transacted(end_writing.end)(
         host.id, [(others[0], 1, FAILURE)], [], takes_next=True, of_connections=True
     )
-    assert done.claimed == [others[2]]
+    assert [each.id for each in done.claimed] == [others[2]]
 
 
 def test_full_slots_hold_no_connection_up(stage: Stage, hosts: Hosts) -> None:

@@ -96,7 +96,7 @@ def test_a_slot_that_nobody_here_waits_for_goes_to_the_queue(stage: Stage, hosts
     counter = LogCounter(first)
     lines: list[Line] = [line for line in [counter.line("the last")] if line]
     answers, claimed = end_writing.end_plain(host.id, ends, [], [], lines, takes_next=True)
-    assert answers == {} and claimed == queued[:2] and host.running() == 2
+    assert answers == {} and [each.id for each in claimed] == queued[:2] and host.running() == 2
     assert LogLine.objects.get(execution_id=first).text == "the last"
     row = Execution.objects.get(pk=second)
     assert (row.status, row.reason, row.message) == ("ENDED_ERROR", "raised", "it failed")

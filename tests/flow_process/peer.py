@@ -90,6 +90,7 @@ class Process:
         """Start it."""
         _running[self.key] = self
         self._channel, self._output = self.zygote.spawn(self.key, LIMITS | limits, NAME)
+        self._send({"n": 0, "value": self._begin})
         return self
 
     def turn(self, seconds: float) -> None:
@@ -156,10 +157,7 @@ class Process:
     def _answer(self, request: dict[str, Any]) -> None:
         self.told.calls.append(request)
         try:
-            if request["call"] == "begin":
-                value = self._begin
-            else:
-                value = self._answers[request["call"]](request["args"])
+            value = self._answers[request["call"]](request["args"])
         except Refusal as refusal:
             error = {"type": refusal.type_name, "message": refusal.message, "data": refusal.data}
             self._send({"n": request["n"], "error": error})

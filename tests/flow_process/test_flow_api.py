@@ -213,7 +213,6 @@ def test_calls_carry_their_number_and_line(handler: Handler) -> None:
         "this.set_output('a', 1)\nthis.set_output(b=2)\n", {"execution.set_output": lambda args: None}
     )
     assert [(call["n"], call["call"], call["line"]) for call in told.calls] == [
-        (0, "begin", None),
         (1, "execution.set_output", 3),
         (2, "execution.set_output", 4),
     ]
