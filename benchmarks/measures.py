@@ -113,11 +113,16 @@ def sustained(engine: Engine, count: int = 2000) -> list[Figure]:
     """Trivial executions a second while one process keeps starting them."""
     variables = {**engine.variables, "DJANGO_SETTINGS_MODULE": "engine_site.settings"}
     command = [sys.executable, "-c", _LOAD, str(count), TRIVIAL]
+    before = _commits(engine)
     run = subprocess.run(command, cwd=CLONE, env=variables, check=True, capture_output=True, text=True)
     rate, succeeded = run.stdout.split()
     if int(succeeded) != count:
         raise RuntimeError(f"only {succeeded} of {count} executions succeeded")
-    return [Figure("trivial executions, sustained", float(rate), "executions/s", "≥ 350")]
+    commits = _commits(engine) - before
+    return [
+        Figure("trivial executions, sustained", float(rate), "executions/s", "≥ 350"),
+        Figure("commits of a trivial execution, all processes counted", commits / count, "commits", "≤ 3"),
+    ]
 
 
 def live_latency(engine: Engine, sockets: int = 50, rounds: int = 20) -> list[Figure]:

@@ -6,6 +6,9 @@ from django.urls import include, path
 admin.autodiscover()
 
 urlpatterns = [
+    # First, as it is asked most. The latest behind its number: names lead to the last.
+    path("api/1/", include("engine_site.api")),
+    path("api/latest/", include("engine_site.api")),
     path("", include("engine_site.health")),
     path("", include("engine_site.pages")),
     path("", include("access.urls")),
@@ -21,8 +24,6 @@ urlpatterns = [
     path("inbox/", include("inbox.urls")),
     path("", include("schedules.urls")),
     path("webhooks/", include("webhooks.urls")),
-    path("api/1/", include("engine_site.api")),
-    path("api/latest/", include("engine_site.api")),  # behind its number: names lead to the last
     path("admin/", admin.site.urls),
 ]
 

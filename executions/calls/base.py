@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,11 @@ class Caller:
     has_room: bool = False  # its host seems to have a free slot
     has_ties: bool = True  # False as long as it certainly has no child, lock or message that ends with it
     pending: tuple[int, dict[str, Any]] | None = None  # the recorded call that waits, and for what
+
+    @cached_property
+    def as_parent(self) -> Execution:
+        """This execution as far as its children need it: a model with all its fields is dear to make."""
+        return Execution(pk=self.id, project_id=self.project_id, root_id=self.root_id)
 
     def row(self) -> Execution:
         return Execution.objects.get(pk=self.id)

@@ -41,7 +41,6 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
     fields = dict(arguments.get("fields") or {})
     wait = return_when_of(arguments.get("wait"))
     orphan = fields.pop("orphan", None)
-    parent = Execution(pk=caller.id, project_id=caller.project_id, root_id=caller.root_id)
     wanted = Start(
         **_what(caller, arguments),
         inputs=arguments.get("inputs"),
@@ -61,7 +60,7 @@ def _wanted(caller: Caller, arguments: dict[str, Any]) -> tuple[Start, str | Non
         secret_inputs=arguments.get("secret_inputs") or {},
         run=arguments.get("run", True),
         is_paused=bool(fields.pop("is_paused", False)),
-        parent=parent,
+        parent=caller.as_parent,
         orphan=(wait is None) if orphan is None else bool(orphan),
     )
     if fields:
