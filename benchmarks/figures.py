@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,10 +47,19 @@ def table(figures: list[Figure]) -> str:
     return "\n".join(rows)
 
 
-def machine() -> str:
-    """Return one line on the machine and its load while measuring."""
+def million_additions() -> float:
+    """How long a million additions take in Python at this moment, in ms: a yardstick, as machines are not steady."""
+    begun, total = time.perf_counter(), 0
+    for number in range(1_000_000):
+        total += number
+    return (time.perf_counter() - begun) * 1000
+
+
+def machine(speeds: list[float]) -> str:
+    """Return one line on the machine, its load, and its speed from time to time while it was measured."""
     known = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     model = known[0].split(":", 1)[1].strip() if known else platform.processor()
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
     system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    return f"{os.cpu_count()} cores ({model}), {system}, load {load}"
+    speed = f"a million additions in {min(speeds):.0f} to {max(speeds):.0f} ms"
+    return f"{os.cpu_count()} cores ({model}), {system}, load {load}, {speed}"
