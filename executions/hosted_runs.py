@@ -21,6 +21,7 @@ from executions.outcome import Death
 from executions.savepoints import Journal
 from executions.scribe import Scribe
 from executions.zygote import Exited, Zygote
+from flow_api.preloading import named_in
 
 GRACE_SECONDS = 5.0  # between TERM and KILL
 EXIT_SECONDS = 1.0  # for a process that has said its last
@@ -82,7 +83,8 @@ class HostedRuns:
             pending=journal.pending,
         )
         key = f"{assignment.id}:{assignment.attempt}"
-        channel, output = self._zygote.spawn(key, LIMITS, assignment.name)
+        modules = named_in(assignment.script or "")
+        channel, output = self._zygote.spawn(key, LIMITS, assignment.name, modules)
         run = HostedRun(key, assignment, caller, journal, channel, output, masker)
         self.held[run.id] = self._processes[key] = run
         if assignment.deadline_in is not None:

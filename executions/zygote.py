@@ -147,14 +147,18 @@ class Zygote:
         assert self._control is not None
         return self._control.fileno()
 
-    def spawn(self, key: str, limits: Mapping[str, int | None], name: str = "") -> tuple[socket.socket, int]:
-        """Will ask for a flow process and return our ends, non-blocking: its channel, and its raw output to read."""
+    def spawn(
+        self, key: str, limits: Mapping[str, int | None], name: str = "", modules: Sequence[str] = ()
+    ) -> tuple[socket.socket, int]:
+        """Will ask for a flow process and return our ends, non-blocking: its channel, and its raw output to read.
+
+        It has the `modules` of `flow_api.preloading` imported.
+        """
         ours, theirs = socket.socketpair()
         output_read, output_write = os.pipe()
         try:
-            self._send(
-                {"spawn": key, "limits": dict(limits), "name": name[:200]}, [theirs.fileno(), output_write]
-            )
+            wanted = {"spawn": key, "limits": dict(limits), "name": name[:200], "modules": list(modules)}
+            self._send(wanted, [theirs.fileno(), output_write])
         except BaseException:
             ours.close()
             os.close(output_read)

@@ -1,10 +1,11 @@
-"""The zygote: a small process that has imported what flows use, and forks one child per execution.
+"""The zygote: a small process that has imported what its flows use, and forks one child per execution.
 
 The host starts it (`executions/zygote.py` is the client) and talks to it over one SOCK_SEQPACKET socket, JSON messages:
 
 host to zygote
-    ``{"spawn": key, "limits": {...}, "name": str}`` with two descriptors: the run's channel, and where its raw output
-    goes; ``{"kill": key, "signal": n}`` for the whole process group of a run; ``{"stop": true}``.
+    ``{"spawn": key, "limits": {...}, "name": str, "modules": [str, ...]}`` with two descriptors: the run's channel,
+    and where its raw output goes; ``{"kill": key, "signal": n}`` for the whole process group of a run;
+    ``{"stop": true}``.
 zygote to host
     ``{"ready": true, "isolation": [[layer, is_active, note], ...]}`` once; ``{"spawned": key, "pid": n}``;
     ``{"exited": key, "pid": n, "exit_code": n | null, "signal": n | null, "cpu_seconds": f, "max_rss_bytes": n,
@@ -16,7 +17,6 @@ It holds no secrets, knows no database, runs no code of a script itself, and has
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import resource
@@ -32,17 +32,9 @@ from typing import Any, NoReturn
 
 from flow_api import determinism
 from flow_api.frame import Frame
+from flow_api.preloading import preload
 from flow_api.sandbox import kernel, namespaces
 from flow_api.sandbox.cage import Cage, Plan, Slot
-
-# Every page that is in memory makes every fork slower, so asyncio (a quarter of it all) is for its users to import.
-PRELOADED = (
-    "base64", "collections.abc", "csv", "dataclasses", "datetime", "decimal", "enum", "functools", "hashlib", "hmac",
-    "inspect", "io", "itertools", "json", "logging", "math", "pathlib", "random", "re", "secrets", "shutil", "string",
-    "subprocess", "tempfile", "textwrap", "threading", "time", "traceback", "typing", "urllib.parse", "uuid",
-    "zoneinfo", "dateutil.parser", "dateutil.relativedelta", "httpx", "yaml",
-)  # fmt: skip
-
 
 EXIT_NOT_CONFINED = 72
 LENGTH_OF_SHORT_RUN = 3  # milliseconds in which a fork would be in the way of telling that it has ended
@@ -174,6 +166,11 @@ class Zygote:
         key, limits = message["spawn"], message["limits"]
         spare, self._spare = self._spare, None
         self._may_have_spare = self._has_just_begun = True
+        if preload(message["modules"]):
+            _settle()
+            if spare is not None:  # which has not got them
+                self._dismiss(spare)
+                spare = None
         try:
             if spare is not None and not self._cage.fits(spare.slot, limits):
                 self._dismiss(spare)
@@ -324,11 +321,10 @@ def _begin(assignment: dict[str, Any], descriptors: list[int], failure: OSError 
     frame.run(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel))
 
 
-def preload() -> None:
-    """Will import what flows commonly use; what is not installed is left out."""
-    for name in PRELOADED:
-        with suppress(ImportError):
-            importlib.import_module(name)
+def _settle() -> None:
+    """Will take all that is in memory out of the collector's sight: a child that collected would copy it all."""
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:
@@ -342,14 +338,12 @@ def main() -> None:
     cage = Cage(surroundings, config["home"], config["shelf"], number)
     control = socket.socket(fileno=config["control"])
     determinism.install()
-    preload()
     # A child lets it through once it can act on it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     frame = Frame()
     frame.rehearse()
     zygote = Zygote(control, cage, frame, translates=surroundings.has_processes)
-    gc.collect()
-    gc.freeze()
+    _settle()
     gc.disable()
     try:
         zygote.serve()

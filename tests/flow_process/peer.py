@@ -18,6 +18,7 @@ from typing import Any
 
 from executions.zygote import Exited, Spawned, Zygote
 from flow_api.channel import Decoder, encode
+from flow_api.preloading import named_in
 
 LIMITS: dict[str, int | None] = {
     "memory_bytes": 512 * 1024 * 1024,
@@ -89,7 +90,8 @@ class Process:
     def spawn(self, **limits: int | None) -> Process:
         """Start it."""
         _running[self.key] = self
-        self._channel, self._output = self.zygote.spawn(self.key, LIMITS | limits, NAME)
+        modules = named_in(self._begin["script"])
+        self._channel, self._output = self.zygote.spawn(self.key, LIMITS | limits, NAME, modules)
         self._send({"n": 0, "value": self._begin})
         return self
 
