@@ -199,7 +199,7 @@ class Host:
         journals = load_journals(begun) if begun else {}
         for each in given:
             journal = journals.get(each.id) or Journal()
-            self._calls.begin(self._runs.spawn(each, journal, self._masks.of(each.root_id)))
+            self._calls.brief(self._runs.spawn(each, journal, self._masks.of(each.root_id)))
 
     # -- Notes, lease, sweep ------------------------------------------------------------------------------
 

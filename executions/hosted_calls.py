@@ -43,7 +43,7 @@ class HostedCalls:
 
     # -- The far side speaks ------------------------------------------------------------------------------
 
-    def begin(self, run: HostedRun) -> None:
+    def brief(self, run: HostedRun) -> None:
         """Tell this run what it is to do, which is asked by starting it, and hear it from now on."""
         self._loop.watch(run.channel, partial(self._on_channel, run))
         self._loop.watch(run.output, partial(self._on_output, run))

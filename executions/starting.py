@@ -22,7 +22,7 @@ from connectors.models import Connector
 from connectors.types import MODULES
 from connectors.types.base import Inputs
 from executions import moves
-from executions.database import fetch, together
+from executions.database import together
 from executions.lifecycle import Status
 from executions.models import Execution, SavepointRetention
 from executions.reading import as_execution, reading
@@ -30,7 +30,7 @@ from executions.retention import own_expiry
 from executions.sealed_inputs import seal_inputs, secret_inputs_of, store_sealed
 from executions.wrapping import wrap
 from flows.models import Flow, Script, Wrapper
-from projects.models import DEFAULT_PROJECT, Project
+from projects.models import Project
 from records.forms import find_faults, in_words
 from records.identifiers import uuid7
 from records.models import NAME_LENGTH
@@ -273,18 +273,10 @@ def _place(start: Start, by: Any) -> UUID:
     elif start.parent is not None:
         project_id = start.parent.project_id
     else:
-        project_id = _default_project_id()
+        project_id = Project.default_id()
     if not may_in_project(by, Operation.CREATE, project_id, Execution):
         raise PermissionRefused("You need CREATE permission on executions in the project it is to run in.")
     return project_id
-
-
-def _default_project_id() -> UUID:
-    # As `Project.default`, which costs as much as all the rest of a start.
-    found = fetch(
-        "SELECT id FROM projects_project WHERE name = %s AND deleted_at IS NULL", (DEFAULT_PROJECT,)
-    )
-    return found[0][0] if found else Project.default().pk
 
 
 def _check_input(start: Start) -> None:

@@ -7,6 +7,7 @@ every fork and every end of a child slower, by a tenth of a millisecond for each
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -31,6 +32,8 @@ _MODULES = {
 _WORD = re.compile(rf"\b(?:{'|'.join(_MODULES)})\b")
 _TOP = 20_000  # characters of a script, where its imports stand
 
+_tried: set[str] = set()
+
 
 def named_in(script: str) -> tuple[str, ...]:
     """Will return the words of modules that this script seems to import."""
@@ -43,9 +46,18 @@ def _named_in(top: str) -> tuple[str, ...]:
 
 
 def preload(words: Iterable[str]) -> bool:
-    """Will import what these words stand for; what is not installed is left out. Tells whether anything was new."""
-    missing = [name for word in words for name in _MODULES.get(word, ()) if name not in sys.modules]
-    for name in missing:
-        with suppress(ImportError):
+    """Will import what these words stand for, each word once. Tells whether anything was new.
+
+    What cannot be imported is left to the scripts, which hear of it: a script's words must not end the zygote.
+    """
+    new = set(words) - _tried
+    names = [name for word in new for name in _MODULES.get(word, ()) if name not in sys.modules]
+    _tried.update(new)
+    if names:
+        # These name the folder of the last child: nothing that a script put there may be heeded by an import.
+        os.environ["HOME"] = "/"
+        os.environ.pop("TMPDIR", None)
+    for name in names:
+        with suppress(Exception):
             importlib.import_module(name)
-    return any(name in sys.modules for name in missing)
+    return any(name in sys.modules for name in names)

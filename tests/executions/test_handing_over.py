@@ -28,7 +28,7 @@ class Idle(Host):
     def _begin(self, given: list[Assignment]) -> None:
         self.begun += given
 
-    def is_handed(self, given: list[Assignment], as_of: float) -> list[Assignment]:
+    def handed(self, given: list[Assignment], as_of: float) -> list[Assignment]:
         self.take(given, as_of)
         self._on_wake()
         return self.begun
@@ -54,7 +54,7 @@ def test_a_claim_tells_all_that_is_needed(stage: Stage, host: StandIn, idle: Idl
     assert known.deadline_in == pytest.approx(read.deadline_in, abs=2.0)
     assert vars(known) | {"deadline_in": 0} == vars(read) | {"deadline_in": 0}
     assert (known.status, known.attempt, known.inputs) == ("RUNNING", 1, {"a": [1, None]})
-    assert idle.is_handed(given, as_of)[0] is known
+    assert idle.handed(given, as_of)[0] is known
 
 
 def test_a_cancel_that_was_heard_too_early_counts(stage: Stage, host: StandIn, idle: Idle) -> None:
@@ -62,7 +62,7 @@ def test_a_cancel_that_was_heard_too_early_counts(stage: Stage, host: StandIn, i
     given, as_of = claimed(host)
     cancel_executions([execution.pk])
     idle._look_around()
-    (begun,) = idle.is_handed(given, as_of)
+    (begun,) = idle.handed(given, as_of)
     assert begun.cancel_requested and not given[0].cancel_requested
 
 
@@ -72,11 +72,11 @@ def test_what_has_ended_meanwhile_is_not_begun_again(stage: Stage, host: StandIn
     given, as_of = claimed(host)
     idle._look_around()
     assert host.end(execution.pk) == [execution.pk]
-    assert idle.is_handed(given, as_of) == []
+    assert idle.handed(given, as_of) == []
 
 
 def test_a_look_before_the_claim_changes_nothing(stage: Stage, host: StandIn, idle: Idle) -> None:
     stage.start("")
     idle._look_around()
     given, as_of = claimed(host)
-    assert idle.is_handed(given, as_of)[0] is given[0]
+    assert idle.handed(given, as_of)[0] is given[0]

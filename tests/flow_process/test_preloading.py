@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from executions.zygote import Zygote
-from flow_api.preloading import named_in
+from flow_api import preloading
+from flow_api.preloading import named_in, preload
 from tests.flow_process.peer import Process
 
 
@@ -25,6 +27,24 @@ from tests.flow_process.peer import Process
 )
 def test_a_script_names_them(script: str, found: tuple[str, ...]) -> None:
     assert named_in(script) == found
+
+
+def test_what_cannot_be_imported_is_left_out_and_sees_no_folder_of_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_one.py").write_text(
+        "import os\nos.environ['SEEN'] = os.environ['HOME']\nraise RuntimeError"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("SEEN", "")
+    monkeypatch.setattr(preloading, "_MODULES", {"broken": ("broken_one",), "missing": ("no_such_module",)})
+    monkeypatch.setattr(preloading, "_tried", set())
+    assert not preload(["broken", "missing", "unknown"])
+    assert os.environ["SEEN"] == "/" and "TMPDIR" not in os.environ
+    monkeypatch.setenv("SEEN", "")
+    assert not preload(["broken"]) and os.environ["SEEN"] == "", "each is tried once"
 
 
 @pytest.mark.process
