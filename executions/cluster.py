@@ -70,7 +70,12 @@ class Sentinel(q_cluster.Sentinel):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        super().__init__(*args, **options)
+        try:
+            super().__init__(*args, **options)
+        except db.OperationalError as error:  # what it has begun dies with it
+            words = str(error).strip().splitlines()[0]
+            logger.warning("the database is away, the worker starts afresh: %s", words)
+            os._exit(1)
 
     def start(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command says when to stop
